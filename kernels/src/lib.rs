@@ -1,0 +1,2 @@
+//! Block-sparse int8 kernels.
+#![no_std]
