@@ -13,7 +13,7 @@
 #   emulators         qemu-aarch64 and qemu-x86_64 (one program), qemu-system-aarch64 and -arm (a whole board).
 #
 # Run it again whenever you like: what is in place is left alone, and nothing to do takes well under a second.
-set -euo pipefail
+. "$(dirname "$0")/lib.sh"
 
 BARE_TARGETS=(
   aarch64-unknown-none        # QEMU virt
@@ -31,23 +31,11 @@ export DEBIAN_FRONTEND=noninteractive CARGO_NET_RETRY=5
 unset CARGO_TARGET_DIR CARGO_BUILD_TARGET CARGO_ENCODED_RUSTFLAGS RUSTFLAGS RUSTC RUSTUP_TOOLCHAIN
 
 log() { echo "setup-cross: $*"; }
-die() { log "$*" >&2; exit 1; }
-
-# Registries fail for a moment now and then.
-persist() {
-  local pause
-  for pause in 3 10 30; do
-    "$@" && return 0
-    log "failed, trying again in $pause s: $*" >&2
-    sleep "$pause"
-  done
-  "$@"
-}
 
 . /etc/os-release
-[ "${ID:-}" = debian ] && [ "$(dpkg --print-architecture)" = amd64 ] || die "needs Debian on amd64; this is ${PRETTY_NAME:-unknown}"
-[ "$(id -u)" = 0 ] || die "needs root, to install packages"
-command -v rustup >/dev/null || die "needs rustup, see https://rustup.rs"
+[ "${ID:-}" = debian ] && [ "$(dpkg --print-architecture)" = amd64 ] || fail "needs Debian on amd64; this is ${PRETTY_NAME:-unknown}"
+[ "$(id -u)" = 0 ] || fail "needs root, to install packages"
+command -v rustup >/dev/null || fail "needs rustup, see https://rustup.rs"
 
 # ------------------------------------------------------------------------------------------------ packages
 
@@ -79,7 +67,7 @@ backports="$VERSION_CODENAME-backports"
 # mirror configured there is used for this too.
 add_backports() {
   grep -qrs -- "$backports" /etc/apt/sources.list /etc/apt/sources.list.d && return 0
-  [ -f "$debian_sources" ] || die "no $debian_sources to derive $backports from; add that suite by hand"
+  [ -f "$debian_sources" ] || fail "no $debian_sources to derive $backports from; add that suite by hand"
   awk 'BEGIN { RS = "" } NR == 1' "$debian_sources" |
     sed -e '/^#/d' -e "s/^Suites:.*/Suites: $backports/" >/etc/apt/sources.list.d/blockspan-backports.sources
   lists_are_fresh=
@@ -98,7 +86,7 @@ install_missing -- "lld-$(/usr/bin/rustc -vV | sed -n 's/^LLVM version: \([0-9]*
 minimum=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$(dirname "$0")/../Cargo.toml")
 version=$(/usr/bin/rustc -V | cut -d' ' -f2)
 [ "$(printf '%s\n' "$minimum" "$version" | sort -V | head -1)" = "$minimum" ] ||
-  die "Debian's rustc is $version, the workspace needs $minimum: bring the package lists up to date (apt-get update)"
+  fail "Debian's rustc is $version, the workspace needs $minimum: bring the package lists up to date (apt-get update)"
 
 link="${RUSTUP_HOME:-$HOME/.rustup}/toolchains/debian"
 [ "$(readlink -f "$link" 2>/dev/null)" = /usr ] || rustup -q toolchain link debian /usr

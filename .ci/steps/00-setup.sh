@@ -1,0 +1,18 @@
+# The tools, the cross compilers and emulators, and every crate of Cargo.lock.
+. .ci/lib.sh
+
+missing=()
+command -v cc >/dev/null || missing+=(gcc libc6-dev)
+command -v git >/dev/null || missing+=(git)
+command -v python3 >/dev/null || missing+=(python3)
+if [ ${#missing[@]} -gt 0 ]; then
+  persist apt-get -qq update
+  DEBIAN_FRONTEND=noninteractive persist apt-get -qq -y --no-install-recommends install "${missing[@]}" >/dev/null
+fi
+
+.ci/setup-cross.sh
+
+for tool in "cargo" "cargo fmt" "cargo clippy"; do
+  $tool --version || fail "'$tool' is missing: rustup component add rustfmt clippy"
+done
+persist cargo fetch --locked --quiet

@@ -1,0 +1,29 @@
+# Dependencies point one way: kernels <- engine <- (trainer, appliance) <- tests; no candle on the appliance.
+. .ci/lib.sh
+
+# crates PACKAGE [CARGO-TREE-OPTION...]: the names of all crates that it is built from
+crates() { cargo tree --locked -q --edges normal,build --prefix none --format '{p}' -p "$@" | cut -d' ' -f1 | sort -u; }
+
+# within PACKAGE OURS...: of this workspace's crates, PACKAGE may be built from itself and OURS only
+within() {
+  local package=$1 allowed other; shift
+  allowed=" $package $* "
+  for other in $(crates "$package" | grep -x 'blockspan.*'); do
+    [[ $allowed == *" $other "* ]] || fail "$package must not depend on $other"
+  done
+}
+
+within blockspan-kernels
+within blockspan-engine blockspan-kernels
+within blockspan-squad
+within blockspan-trainer blockspan-kernels blockspan-engine blockspan-squad
+within blockspan blockspan-kernels blockspan-engine blockspan-squad
+
+for package in blockspan blockspan-engine blockspan-kernels; do
+  if crates "$package" | grep -E '^(candle|tokenizers|safetensors)'; then
+    fail "$package must not depend on the training crates above"
+  fi
+done
+for package in blockspan-kernels blockspan-engine; do
+  echo "$package, bare: $(crates "$package" --no-default-features | xargs)"
+done
