@@ -1,2 +1,33 @@
-//! Block-sparse int8 kernels.
+//! The arithmetic of blockspan: block-sparse and dense int8 matrix products and token-lane vector functions.
+//!
+//! * [`layout`]: how activations lie in memory (tiles of tokens, tokens in the lanes);
+//! * [`matrix`]: packed block-sparse weight matrices and their validation;
+//! * [`math`]: exp, GELU and square root with the same bits everywhere;
+//! * [`Kernels`]: the operations, with [`scalar`] as their definition and one module per instruction set;
+//! * [`parallel`]: the hook through which work is spread over threads.
+//!
+//! Every reduction over features or keys runs down a loop while the lanes of a vector hold different tokens, so
+//! the order of every floating-point operation is the same for every vector width. No fused multiply-add is
+//! used. Hence each module gives the bits of the scalar one.
+//!
+//! No std and no alloc without the features of those names.
 #![no_std]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+#[cfg(target_endian = "big")]
+compile_error!("packed files are used in place and are little-endian");
+
+mod isa;
+mod kernels;
+pub mod layout;
+pub mod math;
+pub mod matrix;
+pub mod parallel;
+pub mod scalar;
+
+pub use isa::Isa;
+pub use kernels::{DenseRows, Embeddings, Epilogue, Kernels, ShapeError, Table};

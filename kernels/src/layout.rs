@@ -1,0 +1,93 @@
+//! Activations: feature-major inside tiles of tokens.
+//!
+//! A sequence of `n` tokens is cut into tiles of [`TILE`] tokens; a last tile of at most 16 or 32 tokens is 16 or
+//! 32 lanes wide, so that a short input does not pay for a whole tile. A buffer with `features` values per token
+//! is `x[tile][feature][lane]`: all features of a tile are contiguous, and since only the last tile may be
+//! narrower, tile `t` starts at element `t · TILE · features`.
+//!
+//! Three layouts of int8 inside a tile:
+//!
+//! * *rows*, `[feature][lane]`: what the output-block product gathers;
+//! * *quads*, `[feature / 4][lane][4]`: what the input-block and the dense products read;
+//! * *tokens*, `[lane][feature]`: keys as the rows of the dense product.
+
+/// Tokens of a full tile: one cache line of int8.
+pub const TILE: usize = 64;
+
+/// The tiles of a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenTiles {
+    tokens: usize,
+}
+
+impl TokenTiles {
+    /// The tiles of a sequence of `tokens` tokens.
+    pub const fn new(tokens: usize) -> Self {
+        Self { tokens }
+    }
+
+    /// Tokens, without padding.
+    pub const fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// Number of tiles.
+    pub const fn count(&self) -> usize {
+        self.tokens.div_ceil(TILE)
+    }
+
+    /// Lanes of a tile, 16, 32 or 64; 0 past the last tile.
+    pub const fn lanes(&self, tile: usize) -> usize {
+        match self.tokens.saturating_sub(tile.saturating_mul(TILE)) {
+            0 => 0,
+            1..=16 => 16,
+            17..=32 => 32,
+            _ => TILE,
+        }
+    }
+
+    /// Tokens in a tile, at most its lanes.
+    pub const fn tokens_in(&self, tile: usize) -> usize {
+        let rest = self.tokens.saturating_sub(tile.saturating_mul(TILE));
+        if rest < TILE { rest } else { TILE }
+    }
+
+    /// Lanes of all tiles together.
+    pub const fn padded(&self) -> usize {
+        match self.count() {
+            0 => 0,
+            count => (count - 1) * TILE + self.lanes(count - 1),
+        }
+    }
+
+    /// First element of a tile in a buffer with `features` values per token; the buffer's length for
+    /// `tile == count()`.
+    pub const fn offset(&self, tile: usize, features: usize) -> usize {
+        if tile < self.count() { tile * TILE * features } else { self.padded() * features }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_tile_is_as_narrow_as_it_can_be() {
+        for (tokens, count, last, padded) in [
+            (0, 0, 0, 0),
+            (1, 1, 16, 16),
+            (16, 1, 16, 16),
+            (17, 1, 32, 32),
+            (33, 1, 64, 64),
+            (64, 1, 64, 64),
+            (65, 2, 16, 80),
+            (384, 6, 64, 384),
+        ] {
+            let tiles = TokenTiles::new(tokens);
+            assert_eq!((tiles.count(), tiles.padded()), (count, padded), "{tokens} tokens");
+            assert_eq!(tiles.lanes(count.wrapping_sub(1)), last, "{tokens} tokens");
+            assert_eq!(tiles.offset(count, 3), 3 * padded);
+            assert_eq!((0..count).map(|t| tiles.tokens_in(t)).sum::<usize>(), tokens);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Blocks of 1 output × 4 inputs, in panels of columns.
+
+use super::section::{Arrays, MatrixError, Shape};
+
+/// A validated input-block matrix.
+///
+/// Invariant, established by [`super::PackedMatrix::validate`] and trusted by the kernels: `pointers` has
+/// `panels · rows + 1` monotone entries from 0 to the number of blocks, there is one index and there are 4 weights
+/// per block, and every index is below `cols / 4` and inside its panel; `scales`, `bias` and `row_sums` have
+/// `rows` entries.
+#[derive(Clone, Copy, Debug)]
+pub struct InputBlock<'a> {
+    pub(super) shape: Shape,
+    arrays: Arrays<'a>,
+}
+
+impl<'a> InputBlock<'a> {
+    pub(super) fn from_checked(shape: Shape, arrays: Arrays<'a>) -> Self {
+        Self { shape, arrays }
+    }
+
+    pub(super) fn check(shape: &Shape, arrays: &Arrays<'_>) -> Result<(), MatrixError> {
+        let matrix = InputBlock { shape: *shape, arrays: *arrays };
+        let width = shape.panel_cols / 4;
+        for panel in 0..matrix.panels() {
+            let legal = panel * width..(shape.cols / 4).min((panel + 1) * width);
+            let (begin, end) = (matrix.pointer(panel * shape.rows), matrix.pointer((panel + 1) * shape.rows));
+            let indices = arrays.indices.get(begin..end).ok_or(MatrixError("pointers leave the indices"))?;
+            if !indices.iter().all(|&index| legal.contains(&usize::from(index))) {
+                return Err(MatrixError("a column index lies outside its panel"));
+            }
+        }
+        for (row, &sum) in arrays.row_sums.iter().enumerate() {
+            let weights =
+                (0..matrix.panels()).flat_map(|panel| matrix.blocks(panel, row)).flat_map(|(_, w)| w);
+            if weights.map(|&w| i32::from(w)).sum::<i32>() != sum {
+                return Err(MatrixError("a row sum differs from its weights"));
+            }
+        }
+        Ok(())
+    }
+
+    fn pointer(&self, i: usize) -> usize {
+        self.arrays.pointers.get(i).map_or(0, |&p| p as usize)
+    }
+
+    /// Outputs.
+    pub fn rows(&self) -> usize {
+        self.shape.rows
+    }
+
+    /// Inputs.
+    pub fn cols(&self) -> usize {
+        self.shape.cols
+    }
+
+    /// Panels of columns.
+    pub fn panels(&self) -> usize {
+        self.shape.panels()
+    }
+
+    /// Columns of a panel; the last may have fewer.
+    pub fn panel_cols(&self) -> usize {
+        self.shape.panel_cols
+    }
+
+    /// Blocks in all rows.
+    pub fn block_count(&self) -> usize {
+        self.shape.groups
+    }
+
+    /// Scale of a row.
+    pub fn scale(&self, row: usize) -> f32 {
+        self.arrays.scales.get(row).copied().unwrap_or(0.0)
+    }
+
+    /// Bias of a row.
+    pub fn bias(&self, row: usize) -> f32 {
+        self.arrays.bias.get(row).copied().unwrap_or(0.0)
+    }
+
+    /// `[rows]`.
+    pub fn scales(&self) -> &'a [f32] {
+        self.arrays.scales
+    }
+
+    /// `[rows]`.
+    pub fn biases(&self) -> &'a [f32] {
+        self.arrays.bias
+    }
+
+    /// `[rows]`: the sum of each row's weights.
+    pub fn row_sums(&self) -> &'a [i32] {
+        self.arrays.row_sums
+    }
+
+    /// `[panels · rows + 1]`, in blocks.
+    pub fn pointers(&self) -> &'a [u32] {
+        self.arrays.pointers
+    }
+
+    /// `[blocks]`: columns divided by 4.
+    pub fn indices(&self) -> &'a [u16] {
+        self.arrays.indices
+    }
+
+    /// `[blocks][4]`.
+    pub fn weights(&self) -> &'a [i8] {
+        self.arrays.weights
+    }
+
+    /// The blocks of a row inside a panel: the index (columns divided by 4) and 4 weights each.
+    pub fn blocks(&self, panel: usize, row: usize) -> impl Iterator<Item = (u16, &'a [i8])> + use<'a> {
+        let at = panel * self.shape.rows + row;
+        let (begin, end) = (self.pointer(at), self.pointer(at + 1));
+        let indices = self.arrays.indices.get(begin..end).unwrap_or(&[]);
+        let weights = self.arrays.weights.get(4 * begin..4 * end).unwrap_or(&[]);
+        indices.iter().copied().zip(weights.chunks_exact(4))
+    }
+}

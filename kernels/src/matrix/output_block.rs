@@ -1,0 +1,106 @@
+//! Blocks of 4 outputs × 1 input, fused to tiles of 4 × 4.
+
+use super::section::{Arrays, MatrixError, Shape};
+
+/// A validated output-block matrix.
+///
+/// Invariant, established by [`super::PackedMatrix::validate`] and trusted by the kernels: `pointers` has
+/// `rows / 4 + 1` monotone entries from 0 to the number of tiles, `indices` holds 4 and `weights` 16 entries per
+/// tile, and every index is below `cols`; `scales`, `bias` and `row_sums` have `rows` entries.
+#[derive(Clone, Copy, Debug)]
+pub struct OutputBlock<'a> {
+    pub(super) shape: Shape,
+    arrays: Arrays<'a>,
+}
+
+impl<'a> OutputBlock<'a> {
+    pub(super) fn from_checked(shape: Shape, arrays: Arrays<'a>) -> Self {
+        Self { shape, arrays }
+    }
+
+    pub(super) fn check(shape: &Shape, arrays: &Arrays<'_>) -> Result<(), MatrixError> {
+        let most = arrays.indices.iter().fold(0, |most: u16, &index| most.max(index));
+        if usize::from(most) >= shape.cols {
+            return Err(MatrixError("a column index is not below the number of columns"));
+        }
+        let strips = arrays.pointers.iter().zip(arrays.pointers.iter().skip(1));
+        for ((&begin, &end), sums) in strips.zip(arrays.row_sums.chunks_exact(4)) {
+            let tiles = arrays.weights.get(16 * begin as usize..16 * end as usize);
+            let tiles = tiles.ok_or(MatrixError("pointers leave the weights"))?;
+            let mut got = [0i32; 4];
+            for tile in tiles.chunks_exact(16) {
+                for (got, row) in got.iter_mut().zip(tile.chunks_exact(4)) {
+                    *got += row.iter().map(|&w| i32::from(w)).sum::<i32>();
+                }
+            }
+            if got != sums {
+                return Err(MatrixError("a row sum differs from its weights"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Outputs.
+    pub fn rows(&self) -> usize {
+        self.shape.rows
+    }
+
+    /// Inputs.
+    pub fn cols(&self) -> usize {
+        self.shape.cols
+    }
+
+    /// Tiles of 4 outputs × 4 gathered inputs in all strips.
+    pub fn tile_count(&self) -> usize {
+        self.shape.groups
+    }
+
+    /// Scale of a row.
+    pub fn scale(&self, row: usize) -> f32 {
+        self.arrays.scales.get(row).copied().unwrap_or(0.0)
+    }
+
+    /// Bias of a row.
+    pub fn bias(&self, row: usize) -> f32 {
+        self.arrays.bias.get(row).copied().unwrap_or(0.0)
+    }
+
+    /// `[rows]`.
+    pub fn scales(&self) -> &'a [f32] {
+        self.arrays.scales
+    }
+
+    /// `[rows]`.
+    pub fn biases(&self) -> &'a [f32] {
+        self.arrays.bias
+    }
+
+    /// `[rows]`: the sum of each row's weights.
+    pub fn row_sums(&self) -> &'a [i32] {
+        self.arrays.row_sums
+    }
+
+    /// `[rows / 4 + 1]`, in tiles.
+    pub fn pointers(&self) -> &'a [u32] {
+        self.arrays.pointers
+    }
+
+    /// `[tiles][4]`: columns.
+    pub fn indices(&self) -> &'a [u16] {
+        self.arrays.indices
+    }
+
+    /// `[tiles][4 outputs][4 inputs]`.
+    pub fn weights(&self) -> &'a [i8] {
+        self.arrays.weights
+    }
+
+    /// The tiles of a strip: 4 columns and 16 weights each.
+    pub fn tiles(&self, strip: usize) -> impl Iterator<Item = (&'a [u16], &'a [i8])> + use<'a> {
+        let pointer = |i: usize| self.arrays.pointers.get(i).map_or(0, |&p| p as usize);
+        let (begin, end) = (pointer(strip), pointer(strip + 1));
+        let indices = self.arrays.indices.get(4 * begin..4 * end).unwrap_or(&[]);
+        let weights = self.arrays.weights.get(16 * begin..16 * end).unwrap_or(&[]);
+        indices.chunks_exact(4).zip(weights.chunks_exact(16))
+    }
+}

@@ -1,0 +1,246 @@
+//! The packed bytes: header, arrays, validation.
+
+use core::fmt;
+
+use super::{InputBlock, Matrix, OutputBlock};
+
+/// Bytes of the header.
+pub const HEADER_LEN: usize = 64;
+
+/// The most rows or columns: an i32 accumulator then holds 127 · 255 · cols.
+pub const MAX_DIM: usize = 65_536;
+
+/// The shape of the 1×4 blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// 4 consecutive outputs × 1 input (what Intel's "1x4" checkpoints hold).
+    OutputBlock,
+    /// 1 output × 4 consecutive inputs (Neural Magic's "block4", most papers' "1×4").
+    InputBlock,
+}
+
+impl Pattern {
+    /// The number that stands for it in a file.
+    pub const fn code(self) -> u32 {
+        match self {
+            Pattern::OutputBlock => 1,
+            Pattern::InputBlock => 2,
+        }
+    }
+
+    /// The pattern that a number stands for.
+    pub const fn from_code(code: u32) -> Option<Self> {
+        match code {
+            1 => Some(Pattern::OutputBlock),
+            2 => Some(Pattern::InputBlock),
+            _ => None,
+        }
+    }
+
+    /// `output-block` or `input-block`, as on a command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Pattern::OutputBlock => "output-block",
+            Pattern::InputBlock => "input-block",
+        }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why bytes are not a packed matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MatrixError(pub &'static str);
+
+impl fmt::Display for MatrixError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl core::error::Error for MatrixError {}
+
+/// The header's fields and where the arrays lie.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    pub pattern: Pattern,
+    pub rows: usize,
+    pub cols: usize,
+    pub panel_cols: usize,
+    pub groups: usize,
+    pub kept_blocks: usize,
+}
+
+/// The arrays of a section, lengths as the header says, contents unchecked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrays<'a> {
+    pub scales: &'a [f32],
+    pub bias: &'a [f32],
+    pub row_sums: &'a [i32],
+    pub pointers: &'a [u32],
+    pub indices: &'a [u16],
+    pub weights: &'a [i8],
+}
+
+impl Shape {
+    pub fn panels(&self) -> usize {
+        self.cols.div_ceil(self.panel_cols.max(1))
+    }
+
+    /// Lengths in bytes of the six arrays, in their order.
+    pub fn array_bytes(&self) -> [usize; 6] {
+        let (pointers, indices, weights) = match self.pattern {
+            Pattern::OutputBlock => (self.rows / 4 + 1, 4, 16),
+            Pattern::InputBlock => (self.panels() * self.rows + 1, 1, 4),
+        };
+        [
+            4 * self.rows,
+            4 * self.rows,
+            4 * self.rows,
+            4 * pointers,
+            2 * indices * self.groups,
+            weights * self.groups,
+        ]
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, MatrixError> {
+        let header: &[u32] = bytes
+            .get(..HEADER_LEN)
+            .and_then(|header| bytemuck::try_cast_slice(header).ok())
+            .ok_or(MatrixError("shorter than its header, or not aligned to 4 bytes"))?;
+        let field = |i: usize| header.get(i).copied().unwrap_or(0);
+        let pattern = Pattern::from_code(field(0)).ok_or(MatrixError("unknown block pattern"))?;
+        let dimension = |i: usize| {
+            Some(field(i) as usize)
+                .filter(|&n| n > 0 && n <= MAX_DIM && n.is_multiple_of(4))
+                .ok_or(MatrixError("rows, cols and panel_cols must be multiples of 4 up to 65536"))
+        };
+        let (rows, cols, panel_cols) = (dimension(1)?, dimension(2)?, dimension(3)?);
+        let (groups, kept_blocks) = (field(4) as usize, field(5) as usize);
+        let room = rows as u64 * cols as u64 / 4;
+        if groups as u64 > room || kept_blocks as u64 > room {
+            return Err(MatrixError("more blocks than the matrix has room for"));
+        }
+        // So that no length in bytes overflows, on 32-bit machines either.
+        let pointers = cols.div_ceil(panel_cols) as u64 * rows as u64;
+        if groups > usize::MAX / 64 || pointers > usize::MAX as u64 / 64 {
+            return Err(MatrixError("too large for this machine's address space"));
+        }
+        if (6..16).any(|i| field(i) != 0) {
+            return Err(MatrixError("reserved header fields are not 0"));
+        }
+        Ok(Shape { pattern, rows, cols, panel_cols, groups, kept_blocks })
+    }
+
+    /// Cuts the section into its arrays.
+    fn arrays<'a>(&self, bytes: &'a [u8]) -> Option<Arrays<'a>> {
+        let mut rest = bytes.get(HEADER_LEN..)?;
+        let mut take = |len: usize| {
+            let (array, after) = rest.split_at_checked(len)?;
+            rest = after.get(len.wrapping_neg() % 64..)?;
+            Some(array)
+        };
+        let [scales, bias, row_sums, pointers, indices, weights] = self.array_bytes();
+        let arrays = Arrays {
+            scales: bytemuck::try_cast_slice(take(scales)?).ok()?,
+            bias: bytemuck::try_cast_slice(take(bias)?).ok()?,
+            row_sums: bytemuck::try_cast_slice(take(row_sums)?).ok()?,
+            pointers: bytemuck::try_cast_slice(take(pointers)?).ok()?,
+            indices: bytemuck::try_cast_slice(take(indices)?).ok()?,
+            weights: bytemuck::cast_slice(take(weights)?),
+        };
+        rest.is_empty().then_some(arrays)
+    }
+}
+
+/// A section's bytes, known to be a valid matrix.
+#[derive(Clone, Copy, Debug)]
+pub struct PackedMatrix<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> PackedMatrix<'a> {
+    /// Checks everything that a kernel trusts: lengths, monotone pointers, every index in range, weights in
+    /// [−127, 127], row sums, finite scales and biases.
+    ///
+    /// # Errors
+    /// [`MatrixError`] with the reason. `bytes` must start at a multiple of 4 bytes in memory.
+    pub fn validate(bytes: &'a [u8]) -> Result<Self, MatrixError> {
+        let shape = Shape::read(bytes)?;
+        let arrays = shape.arrays(bytes).ok_or(MatrixError("length differs from what the header says"))?;
+        if !arrays.scales.iter().chain(arrays.bias).all(|x| x.is_finite()) {
+            return Err(MatrixError("a scale or a bias is not finite"));
+        }
+        if arrays.scales.iter().any(|&scale| scale < 0.0) {
+            return Err(MatrixError("a scale is negative"));
+        }
+        if arrays.weights.iter().fold(false, |found, &w| found | (w == i8::MIN)) {
+            return Err(MatrixError("a weight is -128"));
+        }
+        let monotone = arrays.pointers.first() == Some(&0)
+            && arrays.pointers.last().is_some_and(|&last| last as usize == shape.groups)
+            && arrays.pointers.is_sorted();
+        if !monotone {
+            return Err(MatrixError("pointers do not run from 0 to the number of groups"));
+        }
+        match shape.pattern {
+            Pattern::OutputBlock => OutputBlock::check(&shape, &arrays)?,
+            Pattern::InputBlock => InputBlock::check(&shape, &arrays)?,
+        }
+        Ok(Self { bytes })
+    }
+
+    /// The matrix in these bytes; always `Some`, since they were validated.
+    pub fn view(&self) -> Option<Matrix<'a>> {
+        let shape = Shape::read(self.bytes).ok()?;
+        let arrays = shape.arrays(self.bytes)?;
+        Some(match shape.pattern {
+            Pattern::OutputBlock => Matrix::OutputBlock(OutputBlock::from_checked(shape, arrays)),
+            Pattern::InputBlock => Matrix::InputBlock(InputBlock::from_checked(shape, arrays)),
+        })
+    }
+
+    /// Length of the section in bytes.
+    pub fn len_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl Matrix<'_> {
+    /// The pattern of its blocks.
+    pub fn pattern(&self) -> Pattern {
+        self.shape().pattern
+    }
+
+    /// Outputs.
+    pub fn rows(&self) -> usize {
+        self.shape().rows
+    }
+
+    /// Inputs.
+    pub fn cols(&self) -> usize {
+        self.shape().cols
+    }
+
+    /// Blocks with at least one weight that is not zero.
+    pub fn kept_blocks(&self) -> usize {
+        self.shape().kept_blocks
+    }
+
+    /// Share of the blocks that are kept, 0 to 1.
+    pub fn density(&self) -> f64 {
+        let shape = self.shape();
+        4.0 * shape.kept_blocks as f64 / (shape.rows as f64 * shape.cols as f64)
+    }
+
+    fn shape(&self) -> &Shape {
+        match self {
+            Matrix::OutputBlock(matrix) => &matrix.shape,
+            Matrix::InputBlock(matrix) => &matrix.shape,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Products with block-sparse matrices, both orientations.
+
+use core::ops::Range;
+
+use super::{check_lanes, ensure};
+use crate::layout::TILE;
+use crate::math;
+use crate::matrix::{InputBlock, OutputBlock};
+use crate::{Epilogue, ShapeError};
+
+/// See [`crate::Kernels::output_block`].
+pub fn output_block(
+    matrix: &OutputBlock<'_>,
+    strips: Range<usize>,
+    x: &[i8],
+    x_scales: &[f32],
+    mut epilogue: Epilogue<'_>,
+    out: &mut [f32],
+) -> Result<(), ShapeError> {
+    let lanes = check_product(matrix.rows(), matrix.cols(), &strips, x, x_scales, &epilogue, out)?;
+    for (strip, out) in strips.zip(out.chunks_exact_mut(4 * lanes)) {
+        let mut acc = [[0i32; TILE]; 4];
+        for (columns, weights) in matrix.tiles(strip) {
+            for (column, input) in columns.iter().zip(0..4) {
+                let start = usize::from(*column) * lanes;
+                let row = x.get(start..start + lanes).ok_or(ShapeError)?;
+                for (acc, weights) in acc.iter_mut().zip(weights.chunks_exact(4)) {
+                    multiply_add(acc, row, weights.get(input).copied().unwrap_or(0));
+                }
+            }
+        }
+        for ((row, acc), out) in (4 * strip..).zip(&acc).zip(out.chunks_exact_mut(lanes)) {
+            finish(acc, matrix.scale(row), matrix.bias(row), x_scales, &mut epilogue, out);
+        }
+    }
+    Ok(())
+}
+
+/// See [`crate::Kernels::input_block`].
+pub fn input_block(
+    matrix: &InputBlock<'_>,
+    strips: Range<usize>,
+    x: &[i8],
+    x_scales: &[f32],
+    mut epilogue: Epilogue<'_>,
+    out: &mut [f32],
+) -> Result<(), ShapeError> {
+    let lanes = check_product(matrix.rows(), matrix.cols(), &strips, x, x_scales, &epilogue, out)?;
+    for (row, out) in (4 * strips.start..4 * strips.end).zip(out.chunks_exact_mut(lanes)) {
+        let mut acc = [0i32; TILE];
+        for panel in 0..matrix.panels() {
+            for (block, weights) in matrix.blocks(panel, row) {
+                let start = usize::from(block) * 4 * lanes;
+                let quads = x.get(start..start + 4 * lanes).ok_or(ShapeError)?;
+                for (acc, quad) in acc.iter_mut().zip(quads.chunks_exact(4)) {
+                    *acc += dot4(quad, weights);
+                }
+            }
+        }
+        finish(&acc, matrix.scale(row), matrix.bias(row), x_scales, &mut epilogue, out);
+    }
+    Ok(())
+}
+
+/// The shape of a block-sparse product; returns the number of lanes.
+pub(crate) fn check_product(
+    rows: usize,
+    cols: usize,
+    strips: &Range<usize>,
+    x: &[i8],
+    x_scales: &[f32],
+    epilogue: &Epilogue<'_>,
+    out: &[f32],
+) -> Result<usize, ShapeError> {
+    let lanes = check_lanes(x_scales.len())?;
+    ensure(strips.start <= strips.end && strips.end <= rows / 4)?;
+    ensure(x.len() == cols * lanes && out.len() == 4 * strips.len() * lanes)?;
+    if let Epilogue::Gelu { absmax } = epilogue {
+        ensure(absmax.len() == lanes)?;
+    }
+    Ok(lanes)
+}
+
+fn multiply_add(acc: &mut [i32; TILE], x: &[i8], weight: i8) {
+    for (acc, &x) in acc.iter_mut().zip(x) {
+        *acc += i32::from(x) * i32::from(weight);
+    }
+}
+
+fn dot4(x: &[i8], weights: &[i8]) -> i32 {
+    x.iter().zip(weights).map(|(&x, &w)| i32::from(x) * i32::from(w)).sum()
+}
+
+/// One output row: scales, bias and epilogue.
+fn finish(
+    acc: &[i32],
+    scale: f32,
+    bias: f32,
+    x_scales: &[f32],
+    epilogue: &mut Epilogue<'_>,
+    out: &mut [f32],
+) {
+    let values = acc.iter().zip(x_scales).map(|(&acc, &x_scale)| (acc as f32 * x_scale) * scale + bias);
+    match epilogue {
+        Epilogue::Store => out.iter_mut().zip(values).for_each(|(out, y)| *out = y),
+        Epilogue::Add => out.iter_mut().zip(values).for_each(|(out, y)| *out += y),
+        Epilogue::Gelu { absmax } => {
+            for ((out, absmax), y) in out.iter_mut().zip(absmax.iter_mut()).zip(values) {
+                *out = math::gelu(y);
+                *absmax = math::max(math::abs(*out), *absmax);
+            }
+        }
+    }
+}

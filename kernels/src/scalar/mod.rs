@@ -1,0 +1,37 @@
+//! The definition of every kernel, in plain Rust.
+//!
+//! Each function does, for every lane by itself, a fixed sequence of operations; the other modules give the same
+//! bits. Written to be read; the compiler vectorizes some of it anyway.
+
+mod attention;
+mod block_sparse;
+mod normalize;
+mod quantize;
+
+pub use attention::{dense_i8, dense_u8, softmax};
+pub use block_sparse::{input_block, output_block};
+pub use normalize::{embed, layer_norm, linear_f32};
+pub use quantize::{absmax, quantize_quads, quantize_row, quantize_rows, quantize_tokens, row_absmax};
+
+use crate::layout::TILE;
+use crate::{Isa, Kernels, ShapeError};
+
+/// The scalar kernels: available everywhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scalar;
+
+impl Kernels for Scalar {
+    fn isa(&self) -> Isa {
+        Isa::Scalar
+    }
+}
+
+/// The number of lanes if it is a legal one.
+pub(crate) fn check_lanes(lanes: usize) -> Result<usize, ShapeError> {
+    if lanes == 16 || lanes == 32 || lanes == TILE { Ok(lanes) } else { Err(ShapeError) }
+}
+
+/// `Ok` if all the conditions of a shape hold.
+pub(crate) fn ensure(fits: bool) -> Result<(), ShapeError> {
+    if fits { Ok(()) } else { Err(ShapeError) }
+}

@@ -1,0 +1,123 @@
+//! Per-token symmetric int8.
+
+use super::{check_lanes, ensure};
+use crate::ShapeError;
+use crate::math;
+
+/// Below this a token counts as all zero, so that 127 / absmax stays finite.
+pub(crate) const SMALLEST_ABSMAX: f32 = 1e-30;
+
+/// 127 / absmax, or 0 for a token of zeros (or one whose absmax is not finite).
+#[inline]
+pub(crate) fn inverse_scale(absmax: f32) -> f32 {
+    if absmax > SMALLEST_ABSMAX && absmax < f32::INFINITY { 127.0 / absmax } else { 0.0 }
+}
+
+/// absmax / 127, or 0 where [`inverse_scale`] is 0.
+#[inline]
+pub(crate) fn scale(absmax: f32) -> f32 {
+    if absmax > SMALLEST_ABSMAX && absmax < f32::INFINITY { absmax * (1.0 / 127.0) } else { 0.0 }
+}
+
+/// See [`crate::Kernels::absmax`].
+pub fn absmax(x: &[f32], absmax: &mut [f32]) -> Result<(), ShapeError> {
+    let lanes = check_lanes(absmax.len())?;
+    ensure(x.len().is_multiple_of(lanes))?;
+    absmax.fill(0.0);
+    for row in x.chunks_exact(lanes) {
+        for (most, &x) in absmax.iter_mut().zip(row) {
+            *most = math::max(math::abs(x), *most);
+        }
+    }
+    Ok(())
+}
+
+/// See [`crate::Kernels::quantize_rows`].
+pub fn quantize_rows(
+    x: &[f32],
+    absmax: &[f32],
+    out: &mut [i8],
+    scales: &mut [f32],
+) -> Result<(), ShapeError> {
+    let lanes = check_quantize(x, absmax, out, scales)?;
+    for (row, out) in x.chunks_exact(lanes).zip(out.chunks_exact_mut(lanes)) {
+        for ((out, &x), &absmax) in out.iter_mut().zip(row).zip(absmax) {
+            *out = math::round_to_i8(x * inverse_scale(absmax));
+        }
+    }
+    scales.iter_mut().zip(absmax).for_each(|(s, &absmax)| *s = scale(absmax));
+    Ok(())
+}
+
+/// See [`crate::Kernels::quantize_quads`].
+pub fn quantize_quads(
+    x: &[f32],
+    absmax: &[f32],
+    out: &mut [i8],
+    scales: &mut [f32],
+) -> Result<(), ShapeError> {
+    let lanes = check_quantize(x, absmax, out, scales)?;
+    ensure(x.len().is_multiple_of(4 * lanes))?;
+    for (rows, out) in x.chunks_exact(4 * lanes).zip(out.chunks_exact_mut(4 * lanes)) {
+        for (feature, row) in rows.chunks_exact(lanes).enumerate() {
+            for ((quad, &x), &absmax) in out.chunks_exact_mut(4).zip(row).zip(absmax) {
+                if let Some(slot) = quad.get_mut(feature) {
+                    *slot = math::round_to_i8(x * inverse_scale(absmax));
+                }
+            }
+        }
+    }
+    scales.iter_mut().zip(absmax).for_each(|(s, &absmax)| *s = scale(absmax));
+    Ok(())
+}
+
+/// See [`crate::Kernels::quantize_tokens`].
+pub fn quantize_tokens(
+    x: &[f32],
+    absmax: &[f32],
+    out: &mut [i8],
+    scales: &mut [f32],
+    sums: &mut [i32],
+) -> Result<(), ShapeError> {
+    let lanes = check_quantize(x, absmax, out, scales)?;
+    let features = x.len() / lanes;
+    ensure(sums.len() == lanes && features > 0)?;
+    for (lane, (out, sum)) in out.chunks_exact_mut(features).zip(sums.iter_mut()).enumerate() {
+        let inverse = absmax.get(lane).map_or(0.0, |&absmax| inverse_scale(absmax));
+        for (out, &x) in out.iter_mut().zip(x.iter().skip(lane).step_by(lanes)) {
+            *out = math::round_to_i8(x * inverse);
+        }
+        *sum = out.iter().map(|&q| i32::from(q)).sum();
+    }
+    scales.iter_mut().zip(absmax).for_each(|(s, &absmax)| *s = scale(absmax));
+    Ok(())
+}
+
+/// See [`crate::Kernels::row_absmax`].
+pub fn row_absmax(x: &[f32]) -> f32 {
+    x.iter().fold(0.0, |most, &x| math::max(math::abs(x), most))
+}
+
+/// See [`crate::Kernels::quantize_row`].
+pub fn quantize_row(x: &[f32], absmax: f32, out: &mut [i8]) -> Result<i32, ShapeError> {
+    ensure(x.len() == out.len())?;
+    let inverse = inverse_scale(absmax);
+    let mut sum = 0;
+    for (out, &x) in out.iter_mut().zip(x) {
+        *out = math::round_to_i8(x * inverse);
+        sum += i32::from(*out);
+    }
+    Ok(sum)
+}
+
+/// The shape of a quantization; returns the number of lanes.
+pub(crate) fn check_quantize(
+    x: &[f32],
+    absmax: &[f32],
+    out: &[i8],
+    scales: &[f32],
+) -> Result<usize, ShapeError> {
+    let lanes = check_lanes(absmax.len())?;
+    ensure(x.len().is_multiple_of(lanes) && out.len() == x.len() && scales.len() == lanes)?;
+    Ok(lanes)
+}
