@@ -21,12 +21,19 @@ pub const ROUND: f32 = 12_582_912.0;
 pub const LOG2_E: f32 = core::f32::consts::LOG2_E;
 
 /// 2^f on [−½, ½], relative error 1.9e-9 before rounding of the coefficients.
-const EXP2: [f32; 7] =
-    [1.0, 0.693_147_2, 0.240_226_46, 0.055_503_286, 0.009_618_489, 0.001_339_993_1, 0.000_153_458_12];
+const EXP2: [f32; 7] = [
+    1.0,
+    core::f32::consts::LN_2,
+    0.240_226_46,
+    0.055_503_286,
+    0.009_618_489,
+    0.001_339_993_1,
+    0.000_153_458_12,
+];
 
 /// 255 · 2^f on [−½, ½], relative error 7.5e-5: a fortieth of the step that its result is rounded to.
 pub const EXP2_U8: [f32; 4] =
-    [0.999_928_06 * 255.0, 0.693_260_97 * 255.0, 0.242_611_13 * 255.0, 0.055_171_669 * 255.0];
+    [0.999_928_06 * 255.0, 0.693_260_97 * 255.0, 0.242_611_13 * 255.0, 0.055_171_67 * 255.0];
 
 /// Where [`exp2_u8`] cuts its argument off: 255 · 2^−30 rounds to 0.
 pub const EXP2_U8_MIN: f32 = -30.0;

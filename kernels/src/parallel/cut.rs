@@ -172,7 +172,7 @@ impl<'a, T> Pool<'a, T> {
     /// Slots of `each` elements, as many as `slice` holds, at most 32; `busy` is the pool's and starts at 0.
     pub fn new(slice: &'a mut [T], each: usize, busy: &'a mut AtomicU32) -> Self {
         *busy.get_mut() = 0;
-        let slots = if each == 0 { 0 } else { (slice.len() / each).min(32) };
+        let slots = slice.len().checked_div(each).unwrap_or(0).min(32);
         Self { start: slice.as_mut_ptr(), each, slots, busy, slice: PhantomData }
     }
 }

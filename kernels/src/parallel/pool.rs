@@ -1,14 +1,15 @@
 //! A pool of threads: created once, parked between calls, no allocation per call.
 
 use std::boxed::Box;
-use std::hint;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::vec::Vec;
 
 use core::cell::UnsafeCell;
 use core::fmt;
+use core::hint;
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::Parallel;
 
@@ -270,7 +271,7 @@ mod tests {
                             sum.fetch_add(i, Ordering::Relaxed);
                         });
                         if round % 20 == 0 {
-                            thread::sleep(std::time::Duration::from_millis(2));
+                            thread::sleep(core::time::Duration::from_millis(2));
                         }
                     }
                 });
@@ -282,7 +283,7 @@ mod tests {
     #[test]
     fn a_panic_reaches_the_caller_and_the_pool_goes_on() {
         let pool = ThreadPool::new(2).unwrap();
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let result = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| {
             pool.for_each(64, &|i| assert!(i != 40, "expected by the test"));
         }));
         assert!(result.is_err());
