@@ -1,4 +1,41 @@
-//! The engine.
+//! Answers questions from a passage with a packed block-sparse BERT: no std, no allocator, one file.
+//!
+//! * [`Model`]: a `*.bspan` file, checked and used in place;
+//! * [`Session`]: answers in the caller's workspace;
+//! * [`tokenizer`]: BERT's WordPiece from the packed file;
+//! * [`span`]: from logits to spans;
+//! * [`format`]: the file's layout, for those who write it.
+//!
+//! With the feature `std`, [`MappedFile`] maps a file and [`ThreadPool`] spreads the work over threads.
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
+#![cfg_attr(not(feature = "std"), forbid(unsafe_code))]
+
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod answer;
+mod checksum;
+mod error;
+pub mod format;
+mod forward;
+#[cfg(feature = "std")]
+mod mapped;
+mod model;
+mod session;
 pub mod span;
+pub mod tokenizer;
+mod windows;
+mod workspace;
+
+pub use answer::{Answer, Options, Outcome};
+#[cfg(feature = "std")]
+pub use blockspan_kernels::parallel::ThreadPool;
+pub use blockspan_kernels::parallel::{Parallel, Serial};
+pub use blockspan_kernels::{Isa, Kernels};
+pub use checksum::xxh64;
+pub use error::{Error, ParseError};
+#[cfg(feature = "std")]
+pub use mapped::MappedFile;
+pub use model::{MAX_LAYERS, Model};
+pub use session::{Runtime, Session};

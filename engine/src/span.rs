@@ -56,7 +56,7 @@ pub struct Window<'a> {
     pub passage: Range<usize>,
     /// Byte offsets in the passage, one pair per passage token: `offsets[k]` belongs to position
     /// `passage.start + k`.
-    pub offsets: &'a [(u32, u32)],
+    pub offsets: &'a [[u32; 2]],
 }
 
 /// Collects the best spans over the windows of one passage.
@@ -87,13 +87,13 @@ impl<'a> SpanPool<'a> {
         let starts = Top::of(window.start_logits, self.n_best);
         let ends = Top::of(window.end_logits, self.n_best);
         for (first, start_logit) in starts.iter() {
-            let Some(start) = window.offset(first) else { continue };
+            let Some([start, _]) = window.offset(first) else { continue };
             for (last, end_logit) in ends.iter() {
                 if last < first || last - first >= self.max_answer_len {
                     continue;
                 }
-                let Some(end) = window.offset(last) else { continue };
-                self.insert(Candidate { start: start.0, end: end.1, start_logit, end_logit });
+                let Some([_, end]) = window.offset(last) else { continue };
+                self.insert(Candidate { start, end, start_logit, end_logit });
             }
         }
     }
@@ -126,7 +126,7 @@ impl<'a> SpanPool<'a> {
 }
 
 impl Window<'_> {
-    fn offset(&self, position: usize) -> Option<(u32, u32)> {
+    fn offset(&self, position: usize) -> Option<[u32; 2]> {
         if position >= self.passage.end {
             return None;
         }
@@ -179,7 +179,7 @@ impl Top {
 mod tests {
     use super::*;
 
-    const OFFSETS: [(u32, u32); 4] = [(0, 3), (4, 7), (8, 9), (10, 14)];
+    const OFFSETS: [[u32; 2]; 4] = [[0, 3], [4, 7], [8, 9], [10, 14]];
 
     fn window<'a>(start_logits: &'a [f32], end_logits: &'a [f32]) -> Window<'a> {
         // [CLS] q [SEP] p0 p1 p2 p3 [SEP]

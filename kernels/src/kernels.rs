@@ -213,12 +213,12 @@ pub trait Kernels: Sync + fmt::Debug {
 
     /// `out[feature][lane] = (word[id] + token_type[type]) + position`, for one tile.
     ///
-    /// `ids`: one (word piece, segment) per real lane; lanes after them become 0. The first lane has position
+    /// `ids`: one `[word piece, segment]` per real lane; lanes after them become 0. The first lane has position
     /// `first_position`. `out`: `[features][lanes]`.
     fn embed(
         &self,
         tables: &Embeddings<'_>,
-        ids: &[(u32, u32)],
+        ids: &[[u32; 2]],
         first_position: usize,
         lanes: usize,
         out: &mut [f32],

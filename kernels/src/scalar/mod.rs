@@ -11,7 +11,7 @@ mod quantize;
 pub use attention::{dense_i8, dense_u8, softmax};
 pub use block_sparse::{input_block, output_block};
 pub use normalize::{embed, layer_norm, linear_f32};
-pub use quantize::{absmax, quantize_quads, quantize_row, quantize_rows, quantize_tokens, row_absmax};
+pub use quantize::{absmax, quantize_quads, quantize_row, quantize_rows, quantize_tokens, row_absmax, scale};
 
 use crate::layout::TILE;
 use crate::{Isa, Kernels, ShapeError};

@@ -56,7 +56,7 @@ pub(crate) fn check_layer_norm(
 /// See [`crate::Kernels::embed`].
 pub fn embed(
     tables: &Embeddings<'_>,
-    ids: &[(u32, u32)],
+    ids: &[[u32; 2]],
     first_position: usize,
     lanes: usize,
     out: &mut [f32],
@@ -65,7 +65,7 @@ pub fn embed(
     ensure(ids.len() <= lanes && out.len().is_multiple_of(lanes))?;
     let features = out.len() / lanes;
     out.fill(0.0);
-    for (lane, &(word, token_type)) in ids.iter().enumerate() {
+    for (lane, &[word, token_type]) in ids.iter().enumerate() {
         let word = Row::of(&tables.word, word as usize, features)?;
         let token_type = Row::of(&tables.token_type, token_type as usize, features)?;
         let position = Row::of(&tables.position, first_position + lane, features)?;

@@ -15,7 +15,7 @@ pub(crate) fn inverse_scale(absmax: f32) -> f32 {
 
 /// absmax / 127, or 0 where [`inverse_scale`] is 0.
 #[inline]
-pub(crate) fn scale(absmax: f32) -> f32 {
+pub fn scale(absmax: f32) -> f32 {
     if absmax > SMALLEST_ABSMAX && absmax < f32::INFINITY { absmax * (1.0 / 127.0) } else { 0.0 }
 }
 

@@ -1,0 +1,190 @@
+//! The attention half of a layer.
+
+use core::sync::atomic::AtomicU32;
+
+use blockspan_kernels::layout::TILE;
+use blockspan_kernels::parallel::{Cut, Pool, for_each_cut};
+use blockspan_kernels::{DenseRows, Epilogue, ShapeError, math, scalar};
+
+use super::Pass;
+use crate::model::Layer;
+use crate::workspace::Buffers;
+
+impl Pass<'_> {
+    /// `hidden += attention_output(softmax(query · keyᵀ / √head_dim) · value)`.
+    pub(super) fn attention(&self, layer: &Layer<'_>, buffers: &mut Buffers<'_>) -> Result<(), ShapeError> {
+        self.project(layer, buffers)?;
+        self.quantize_values(buffers)?;
+        self.attend(buffers)?;
+        self.quantize_context(buffers)?;
+        let (hidden, parts) = (self.model.config().hidden, self.parts());
+        let (input, scales): (&[i8], &[f32]) = (buffers.input, buffers.scales);
+        let outputs = self.cut(buffers.hidden, hidden, parts, 4);
+        for_each_cut(self.parallel, self.tiles.count() * parts, outputs, |task, out| {
+            let (tile, part) = (task / parts, task % parts);
+            let rows = Cut::<f32>::features(hidden, parts, 4, part);
+            let (input, scales) = (self.tile(input, tile, hidden)?, self.tile(scales, tile, 1)?);
+            self.product(&layer.attention_output, rows, input, scales, Epilogue::Add, out)
+        })
+    }
+
+    /// Query and key to int8 per token and head; value to f32 in the third part of `wide`.
+    fn project(&self, layer: &Layer<'_>, buffers: &mut Buffers<'_>) -> Result<(), ShapeError> {
+        let config = self.model.config();
+        let (hidden, heads, head_dim) = (config.hidden, config.heads, config.head_dim());
+        let parts = self.parts().min(heads);
+        let length = self.tiles.padded() * hidden;
+        let (query, rest) = buffers.wide.split_at_mut_checked(length).ok_or(ShapeError)?;
+        let (key, value) = rest.split_at_mut_checked(length).ok_or(ShapeError)?;
+        let (input, scales): (&[i8], &[f32]) = (buffers.input, buffers.scales);
+        let floats = (
+            self.cut(query, hidden, parts, head_dim),
+            self.cut(key, hidden, parts, head_dim),
+            self.cut(value, hidden, parts, head_dim),
+        );
+        let queries =
+            (self.cut(buffers.query, hidden, parts, head_dim), self.cut(buffers.query_scales, heads, parts, 1));
+        let keys = (
+            self.cut(buffers.key, hidden, parts, head_dim),
+            self.cut(buffers.key_scales, heads, parts, 1),
+            self.cut(buffers.key_sums, heads, parts, 1),
+        );
+        for_each_cut(
+            self.parallel,
+            self.tiles.count() * parts,
+            (floats, queries, keys),
+            |task, ((q, k, v), (query, query_scales), (key, key_scales, key_sums))| {
+                let (tile, part) = (task / parts, task % parts);
+                let rows = Cut::<f32>::features(hidden, parts, head_dim, part);
+                let (input, scales) = (self.tile(input, tile, hidden)?, self.tile(scales, tile, 1)?);
+                self.product(&layer.query, rows.clone(), input, scales, Epilogue::Store, q)?;
+                self.product(&layer.key, rows.clone(), input, scales, Epilogue::Store, k)?;
+                self.product(&layer.value, rows, input, scales, Epilogue::Store, v)?;
+                let lanes = self.tiles.lanes(tile);
+                let mut most = [0f32; TILE];
+                let most = most.get_mut(..lanes).ok_or(ShapeError)?;
+                let per_head = head_dim * lanes;
+                let of_query = query.chunks_exact_mut(per_head).zip(query_scales.chunks_exact_mut(lanes));
+                for (x, (out, scales)) in q.chunks_exact(per_head).zip(of_query) {
+                    self.kernels.absmax(x, most)?;
+                    self.kernels.quantize_quads(x, most, out, scales)?;
+                }
+                let of_key = key.chunks_exact_mut(per_head).zip(key_scales.chunks_exact_mut(lanes));
+                let of_key = of_key.zip(key_sums.chunks_exact_mut(lanes));
+                for (x, ((out, scales), sums)) in k.chunks_exact(per_head).zip(of_key) {
+                    self.kernels.absmax(x, most)?;
+                    self.kernels.quantize_tokens(x, most, out, scales, sums)?;
+                }
+                Ok(())
+            },
+        )
+    }
+
+    /// Values to int8, one row of keys per channel.
+    fn quantize_values(&self, buffers: &mut Buffers<'_>) -> Result<(), ShapeError> {
+        let config = self.model.config();
+        let (hidden, head_dim, padded) = (config.hidden, config.head_dim(), self.tiles.padded());
+        let values = buffers.wide.get(2 * padded * hidden..).ok_or(ShapeError)?;
+        let out = buffers.value.get_mut(..padded * hidden).ok_or(ShapeError)?;
+        let outputs = (
+            Cut::even(out, padded * head_dim),
+            Cut::even(buffers.value_scales, head_dim),
+            Cut::even(buffers.value_sums, head_dim),
+        );
+        for_each_cut(self.parallel, config.heads, outputs, |head, (out, scales, sums)| {
+            let rows = out.chunks_exact_mut(padded).zip(scales.iter_mut().zip(sums.iter_mut()));
+            for (channel, (row, (scale, sum))) in rows.enumerate() {
+                let of_tile = |tile: usize| {
+                    let (lanes, feature) = (self.tiles.lanes(tile), head * head_dim + channel);
+                    let start = self.tiles.offset(tile, hidden) + feature * lanes;
+                    values.get(start..start + self.tiles.tokens_in(tile)).ok_or(ShapeError)
+                };
+                let mut most = 0f32;
+                for tile in 0..self.tiles.count() {
+                    most = math::max(self.kernels.row_absmax(of_tile(tile)?), most);
+                }
+                row.fill(0);
+                *sum = 0;
+                for (tile, out) in row.chunks_mut(TILE).enumerate() {
+                    let x = of_tile(tile)?;
+                    *sum += self.kernels.quantize_row(x, most, out.get_mut(..x.len()).ok_or(ShapeError)?)?;
+                }
+                *scale = scalar::scale(most);
+            }
+            Ok(())
+        })
+    }
+
+    /// The context, `[tile][hidden][lane]`, at the start of `wide`.
+    fn attend(&self, buffers: &mut Buffers<'_>) -> Result<(), ShapeError> {
+        let config = self.model.config();
+        let (hidden, heads, head_dim) = (config.hidden, config.heads, config.head_dim());
+        let (tokens, padded) = (self.tiles.tokens(), self.tiles.padded());
+        let keys = tokens.next_multiple_of(4);
+        // Scores in units of log 2, so that softmax needs powers of two only.
+        let to_log2 = math::LOG2_E / math::sqrt(head_dim as f32);
+        let (query, query_scales): (&[i8], &[f32]) = (buffers.query, buffers.query_scales);
+        let (key, key_scales, key_sums): (&[i8], &[f32], &[i32]) =
+            (buffers.key, buffers.key_scales, buffers.key_sums);
+        let (value, value_scales, value_sums): (&[i8], &[f32], &[i32]) =
+            (buffers.value, buffers.value_scales, buffers.value_sums);
+        let slots = &mut buffers.slots;
+        let (mut scores_busy, mut probabilities_busy) = (AtomicU32::new(0), AtomicU32::new(0));
+        let parts = (
+            self.cut(buffers.wide, hidden, heads, head_dim),
+            Pool::new(slots.scores, slots.scores_each, &mut scores_busy),
+            Pool::new(slots.probabilities, slots.probabilities_each, &mut probabilities_busy),
+        );
+        let tasks = self.tiles.count() * heads;
+        for_each_cut(self.parallel, tasks, parts, |task, (out, mut scores, mut probabilities)| {
+            let (tile, head) = (task / heads, task % heads);
+            let lanes = self.tiles.lanes(tile);
+            let of_head = |tile: usize, features: usize| {
+                let (lanes, start) = (self.tiles.lanes(tile), self.tiles.offset(tile, heads * features));
+                start + head * features * lanes..start + (head + 1) * features * lanes
+            };
+            let query = query.get(of_head(tile, head_dim)).ok_or(ShapeError)?;
+            let mut scaled = [0f32; TILE];
+            let query_scales = query_scales.get(of_head(tile, 1)).ok_or(ShapeError)?;
+            scaled.iter_mut().zip(query_scales).for_each(|(out, &scale)| *out = scale * to_log2);
+            let scaled = scaled.get_mut(..lanes).ok_or(ShapeError)?;
+            let scores = scores.get_mut(..tokens * lanes).ok_or(ShapeError)?;
+            for (key_tile, scores) in scores.chunks_mut(TILE * lanes).enumerate() {
+                let count = self.tiles.tokens_in(key_tile);
+                let rows = DenseRows {
+                    values: key.get(of_head(key_tile, head_dim)).ok_or(ShapeError)?,
+                    stride: head_dim,
+                    cols: head_dim,
+                    sums: key_sums.get(of_head(key_tile, 1)).and_then(|s| s.get(..count)).ok_or(ShapeError)?,
+                    scales: key_scales.get(of_head(key_tile, 1)).and_then(|s| s.get(..count)).ok_or(ShapeError)?,
+                };
+                self.kernels.dense_i8(&rows, query, scaled, scores)?;
+            }
+            let probabilities = probabilities.get_mut(..keys * lanes).ok_or(ShapeError)?;
+            self.kernels.softmax(scores, probabilities, scaled)?;
+            let channels = head * head_dim..(head + 1) * head_dim;
+            let rows = DenseRows {
+                values: value.get(channels.start * padded..channels.end * padded).ok_or(ShapeError)?,
+                stride: padded,
+                cols: keys,
+                sums: value_sums.get(channels.clone()).ok_or(ShapeError)?,
+                scales: value_scales.get(channels).ok_or(ShapeError)?,
+            };
+            self.kernels.dense_u8(&rows, probabilities, scaled, out)
+        })
+    }
+
+    /// The context as the output product's int8 input.
+    fn quantize_context(&self, buffers: &mut Buffers<'_>) -> Result<(), ShapeError> {
+        let hidden = self.model.config().hidden;
+        let context: &[f32] = buffers.wide;
+        let outputs = (self.cut(buffers.input, hidden, 1, 4), self.cut(buffers.scales, 1, 1, 1));
+        for_each_cut(self.parallel, self.tiles.count(), outputs, |tile, (input, scales)| {
+            let context = self.tile(context, tile, hidden)?;
+            let mut most = [0f32; TILE];
+            let most = most.get_mut(..self.tiles.lanes(tile)).ok_or(ShapeError)?;
+            self.kernels.absmax(context, most)?;
+            self.quantize(context, most, input, scales)
+        })
+    }
+}

@@ -1,0 +1,141 @@
+//! The forward pass of BERT over one window, in steps that each run over tiles of tokens (and, where a tile is
+//! too much for one task, over parts of its outputs).
+//!
+//! The numbers: weights int8 per output row; activations int8 with one scale per token, quantized before each
+//! product; queries and keys per token and head, probabilities per query, values per channel; everything
+//! between products in f32. No step's result depends on how the work was split.
+
+mod attention;
+mod feed_forward;
+
+use blockspan_kernels::layout::TokenTiles;
+use blockspan_kernels::matrix::{Matrix, PackedMatrix, Pattern};
+use blockspan_kernels::parallel::{Cut, Parallel, for_each_cut};
+use blockspan_kernels::{Epilogue, Kernels, ShapeError};
+
+use crate::model::{LayerNorm, Model};
+use crate::workspace::{Buffers, MAX_PARTS};
+
+/// What stays the same during a pass.
+pub(crate) struct Pass<'a> {
+    pub model: &'a Model<'a>,
+    pub kernels: &'a dyn Kernels,
+    pub parallel: &'a dyn Parallel,
+    pub tiles: TokenTiles,
+}
+
+impl Pass<'_> {
+    /// From `buffers.ids` to `buffers.start_logits` and `end_logits`.
+    pub fn run(&self, buffers: &mut Buffers<'_>) -> Result<(), ShapeError> {
+        let config = self.model.config();
+        self.embed(buffers)?;
+        for index in 0..config.layers {
+            let layer = self.model.layer(index).ok_or(ShapeError)?;
+            self.attention(layer, buffers)?;
+            self.normalize(&layer.attention_layer_norm, buffers)?;
+            self.feed_forward(layer, buffers)?;
+            self.normalize(&layer.output_layer_norm, buffers)?;
+        }
+        self.logits(buffers)
+    }
+
+    /// How many parts the outputs of a tile are split in, so that every thread has something to do.
+    fn parts(&self) -> usize {
+        match self.parallel.threads() {
+            0 | 1 => 1,
+            threads => (3 * threads).div_ceil(self.tiles.count().max(1)).clamp(1, MAX_PARTS),
+        }
+    }
+
+    /// A buffer `[tile][feature][lane]`, one task per tile and part.
+    fn cut<'b, T>(&self, buffer: &'b mut [T], features: usize, parts: usize, granule: usize) -> Cut<'b, T> {
+        Cut::tiles(Buffers::of_tiles(buffer, self.tiles, features), self.tiles, features, parts, granule)
+    }
+
+    /// The values of a tile in a shared buffer `[tile][feature][lane]`.
+    fn tile<'b, T>(&self, buffer: &'b [T], tile: usize, features: usize) -> Result<&'b [T], ShapeError> {
+        buffer.get(self.tiles.offset(tile, features)..self.tiles.offset(tile + 1, features)).ok_or(ShapeError)
+    }
+
+    fn embed(&self, buffers: &mut Buffers<'_>) -> Result<(), ShapeError> {
+        let config = self.model.config();
+        let ids = buffers.ids.get(..self.tiles.tokens()).ok_or(ShapeError)?;
+        let hidden = self.cut(buffers.hidden, config.hidden, 1, 4);
+        for_each_cut(self.parallel, self.tiles.count(), hidden, |tile, hidden| {
+            let first = tile * blockspan_kernels::layout::TILE;
+            let ids = ids.get(first..first + self.tiles.tokens_in(tile)).ok_or(ShapeError)?;
+            self.kernels.embed(self.model.embeddings(), ids, first, self.tiles.lanes(tile), hidden)
+        })?;
+        self.normalize(self.model.embeddings_layer_norm(), buffers)
+    }
+
+    /// LayerNorm of the residual stream in place, and its int8 as the next product's input.
+    fn normalize(&self, norm: &LayerNorm<'_>, buffers: &mut Buffers<'_>) -> Result<(), ShapeError> {
+        let config = self.model.config();
+        let parts = (
+            self.cut(buffers.hidden, config.hidden, 1, 4),
+            self.cut(buffers.absmax, 1, 1, 1),
+            self.cut(buffers.input, config.hidden, 1, 4),
+            self.cut(buffers.scales, 1, 1, 1),
+        );
+        for_each_cut(self.parallel, self.tiles.count(), parts, |_, (hidden, absmax, input, scales)| {
+            self.kernels.layer_norm(hidden, norm.gamma, norm.beta, config.layer_norm_eps, absmax)?;
+            self.quantize(hidden, absmax, input, scales)
+        })
+    }
+
+    /// int8 in the layout that the model's block pattern reads.
+    fn quantize(
+        &self,
+        x: &[f32],
+        absmax: &[f32],
+        out: &mut [i8],
+        scales: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        match self.model.config().pattern {
+            Pattern::OutputBlock => self.kernels.quantize_rows(x, absmax, out, scales),
+            Pattern::InputBlock => self.kernels.quantize_quads(x, absmax, out, scales),
+        }
+    }
+
+    /// Rows `rows` (multiples of 4) of a product with one tile.
+    fn product(
+        &self,
+        matrix: &PackedMatrix<'_>,
+        rows: core::ops::Range<usize>,
+        input: &[i8],
+        scales: &[f32],
+        epilogue: Epilogue<'_>,
+        out: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        let strips = rows.start / 4..rows.end / 4;
+        match matrix.view().ok_or(ShapeError)? {
+            Matrix::OutputBlock(matrix) => {
+                self.kernels.output_block(&matrix, strips, input, scales, epilogue, out)
+            }
+            Matrix::InputBlock(matrix) => {
+                self.kernels.input_block(&matrix, strips, input, scales, epilogue, out)
+            }
+        }
+    }
+
+    fn logits(&self, buffers: &mut Buffers<'_>) -> Result<(), ShapeError> {
+        let hidden = self.model.config().hidden;
+        let (weights, bias) = self.model.qa_outputs();
+        let stream: &[f32] = buffers.hidden;
+        for_each_cut(self.parallel, self.tiles.count(), self.cut(buffers.logits, 2, 1, 1), |tile, out| {
+            self.kernels.linear_f32(weights, bias, self.tile(stream, tile, hidden)?, out)
+        })?;
+        for tile in 0..self.tiles.count() {
+            let (first, lanes) = (tile * blockspan_kernels::layout::TILE, self.tiles.lanes(tile));
+            let (starts, ends) =
+                self.tile(buffers.logits, tile, 2)?.split_at_checked(lanes).ok_or(ShapeError)?;
+            let real = first..first + self.tiles.tokens_in(tile);
+            for (all, tile) in [(&mut *buffers.start_logits, starts), (&mut *buffers.end_logits, ends)] {
+                let out = all.get_mut(real.clone()).ok_or(ShapeError)?;
+                out.iter_mut().zip(tile).for_each(|(out, &logit)| *out = logit);
+            }
+        }
+        Ok(())
+    }
+}

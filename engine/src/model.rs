@@ -1,0 +1,326 @@
+//! A packed file, checked and used in place.
+
+use blockspan_kernels::matrix::PackedMatrix;
+use blockspan_kernels::{Embeddings, Table};
+
+use crate::error::ParseError;
+use crate::format::{ALIGN, Config, ENTRY_LEN, Entry, HEADER_LEN, Header, Kind, SectionId, WordDtype, section_ids};
+use crate::tokenizer::{Normalizer, Tokenizer, Vocabulary, WordPieceIndex};
+use crate::workspace;
+use crate::xxh64;
+
+/// The most encoder layers of a model.
+pub const MAX_LAYERS: usize = 32;
+
+/// A model, borrowed from its bytes. Nothing is copied and nothing allocated.
+#[derive(Clone, Copy)]
+pub struct Model<'a> {
+    bytes: &'a [u8],
+    config: Config,
+    metadata: &'a str,
+    tokenizer: Tokenizer<'a>,
+    embeddings: Embeddings<'a>,
+    embeddings_layer_norm: LayerNorm<'a>,
+    layers: [Option<Layer<'a>>; MAX_LAYERS],
+    qa_weights: &'a [f32],
+    qa_bias: &'a [f32],
+}
+
+/// γ and β.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LayerNorm<'a> {
+    pub gamma: &'a [f32],
+    pub beta: &'a [f32],
+}
+
+/// The weights of an encoder layer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layer<'a> {
+    pub query: PackedMatrix<'a>,
+    pub key: PackedMatrix<'a>,
+    pub value: PackedMatrix<'a>,
+    pub attention_output: PackedMatrix<'a>,
+    pub attention_layer_norm: LayerNorm<'a>,
+    pub intermediate: PackedMatrix<'a>,
+    pub output: PackedMatrix<'a>,
+    pub output_layer_norm: LayerNorm<'a>,
+}
+
+impl<'a> Model<'a> {
+    /// Checks everything that is relied on later: checksums, shapes, bounds, every index, every number finite.
+    /// After that no safe call panics or reads outside `bytes`, whatever they hold.
+    ///
+    /// `bytes` is a whole `*.bspan` file, starting at a multiple of 64 bytes in memory (a mapped file does; for
+    /// `include_bytes!` wrap it in a type with `#[repr(align(64))]`).
+    ///
+    /// # Errors
+    /// [`ParseError`] names the section and the reason.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        let config = Header::read(bytes)?.config;
+        if !bytes.as_ptr().addr().is_multiple_of(ALIGN) {
+            return Err(ParseError::Unaligned);
+        }
+        let mut sections = Sections::new(bytes, &config)?;
+        let metadata = sections.text(Kind::Metadata)?;
+        let tokenizer = sections.tokenizer(&config)?;
+        let embeddings = sections.embeddings(&config)?;
+        let embeddings_layer_norm = sections.layer_norm(Kind::EmbeddingsLayerNorm, None, config.hidden)?;
+        let mut layers = [None; MAX_LAYERS];
+        for (index, slot) in (0..config.layers as u32).zip(&mut layers) {
+            *slot = Some(sections.layer(index, &config)?);
+        }
+        let (qa_weights, qa_bias) = sections.qa_outputs(config.hidden)?;
+        Ok(Self {
+            bytes,
+            config,
+            metadata,
+            tokenizer,
+            embeddings,
+            embeddings_layer_norm,
+            layers,
+            qa_weights,
+            qa_bias,
+        })
+    }
+
+    /// Shape and constants.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What the trainer wrote about the model: lines of `key: value`.
+    pub fn metadata(&self) -> &'a str {
+        self.metadata
+    }
+
+    /// The tokenizer in the file.
+    pub fn tokenizer(&self) -> &Tokenizer<'a> {
+        &self.tokenizer
+    }
+
+    /// The section table.
+    pub fn sections(&self) -> impl Iterator<Item = Entry> + use<'a> {
+        table(self.bytes, self.config.layers)
+    }
+
+    /// The packed matrix of an encoder section, for inspection; `None` for any other section.
+    pub fn matrix(&self, id: SectionId) -> Option<blockspan_kernels::matrix::Matrix<'a>> {
+        let layer = self.layer(id.layer? as usize)?;
+        match id.kind {
+            Kind::Query => layer.query,
+            Kind::Key => layer.key,
+            Kind::Value => layer.value,
+            Kind::AttentionOutput => layer.attention_output,
+            Kind::Intermediate => layer.intermediate,
+            Kind::Output => layer.output,
+            _ => return None,
+        }
+        .view()
+    }
+
+    /// Bytes of workspace for windows of up to `max_tokens` tokens (question, passage and three special tokens)
+    /// on one thread. Each further thread wants [`Self::workspace_len_per_thread`] more.
+    pub const fn workspace_len(&self, max_tokens: usize) -> usize {
+        workspace::len(&self.config, max_tokens)
+    }
+
+    /// Bytes of workspace that each thread after the first adds.
+    pub const fn workspace_len_per_thread(&self, max_tokens: usize) -> usize {
+        workspace::len_per_thread(max_tokens)
+    }
+
+    pub(crate) fn embeddings(&self) -> &Embeddings<'a> {
+        &self.embeddings
+    }
+
+    pub(crate) fn embeddings_layer_norm(&self) -> &LayerNorm<'a> {
+        &self.embeddings_layer_norm
+    }
+
+    pub(crate) fn layer(&self, index: usize) -> Option<&Layer<'a>> {
+        self.layers.get(index)?.as_ref()
+    }
+
+    pub(crate) fn qa_outputs(&self) -> (&'a [f32], &'a [f32]) {
+        (self.qa_weights, self.qa_bias)
+    }
+}
+
+impl core::fmt::Debug for Model<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Model").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+fn table(bytes: &[u8], layers: usize) -> impl Iterator<Item = Entry> + use<'_> {
+    let entries = bytes.get(HEADER_LEN..).unwrap_or(&[]).chunks_exact(ENTRY_LEN);
+    section_ids(layers).zip(entries).map_while(|(id, bytes)| Entry::read(id, bytes))
+}
+
+/// Hands out the sections in the order of the table, each checked against its checksum.
+struct Sections<'a, I> {
+    bytes: &'a [u8],
+    entries: I,
+}
+
+impl<'a> Sections<'a, ()> {
+    /// Checks the table: the right sections, aligned, in order, inside the file.
+    #[expect(clippy::new_ret_no_self, reason = "the iterator's type cannot be named")]
+    fn new(
+        bytes: &'a [u8],
+        config: &Config,
+    ) -> Result<Sections<'a, impl Iterator<Item = Entry> + use<'a>>, ParseError> {
+        let expected = section_ids(config.layers).count();
+        if table(bytes, config.layers).count() != expected {
+            return Err(ParseError::Header("the section table does not list the sections of this shape"));
+        }
+        let mut end = (HEADER_LEN + ENTRY_LEN * expected) as u64;
+        for entry in table(bytes, config.layers) {
+            let fits = entry.offset.checked_add(entry.length).is_some_and(|end| end <= bytes.len() as u64);
+            if entry.offset < end || !entry.offset.is_multiple_of(ALIGN as u64) || !fits {
+                return Err(ParseError::Section(entry.id, "lies outside the file, overlaps or is not aligned"));
+            }
+            end = entry.offset + entry.length;
+        }
+        Ok(Sections { bytes, entries: table(bytes, config.layers) })
+    }
+}
+
+impl<'a, I: Iterator<Item = Entry>> Sections<'a, I> {
+    /// The next section, which must be of this kind.
+    fn take(&mut self, kind: Kind, layer: Option<u32>) -> Result<(SectionId, &'a [u8]), ParseError> {
+        let id = SectionId { kind, layer };
+        let entry = self.entries.next().filter(|entry| entry.id == id);
+        let section = entry.and_then(|entry| {
+            let start = usize::try_from(entry.offset).ok()?;
+            let section = self.bytes.get(start..start.checked_add(usize::try_from(entry.length).ok()?)?)?;
+            Some((entry, section))
+        });
+        let (entry, section) = section.ok_or(ParseError::Section(id, "lies outside the file"))?;
+        if xxh64(section) != entry.checksum {
+            return Err(ParseError::Checksum(id));
+        }
+        Ok((id, section))
+    }
+
+    fn text(&mut self, kind: Kind) -> Result<&'a str, ParseError> {
+        let (id, bytes) = self.take(kind, None)?;
+        core::str::from_utf8(bytes).map_err(|_| ParseError::Section(id, "is not UTF-8"))
+    }
+
+    fn tokenizer(&mut self, config: &Config) -> Result<Tokenizer<'a>, ParseError> {
+        let (id, bytes) = self.take(Kind::Vocabulary, None)?;
+        let vocabulary = Vocabulary::parse(bytes).map_err(|reason| ParseError::Section(id, reason))?;
+        if vocabulary.len() > config.vocab {
+            return Err(ParseError::Section(id, "holds more tokens than there are word embeddings"));
+        }
+        let (id, bytes) = self.take(Kind::WordPieceIndex, None)?;
+        let index = WordPieceIndex::parse(bytes).map_err(|reason| ParseError::Section(id, reason))?;
+        let (id, bytes) = self.take(Kind::Normalizer, None)?;
+        let normalizer = Normalizer::parse(bytes).map_err(|reason| ParseError::Section(id, reason))?;
+        Tokenizer::new(vocabulary, index, normalizer, config.special)
+            .map_err(|reason| ParseError::Section(id, reason))
+    }
+
+    fn embeddings(&mut self, config: &Config) -> Result<Embeddings<'a>, ParseError> {
+        let (id, bytes) = self.take(Kind::WordEmbeddings, None)?;
+        let word = match config.word_dtype {
+            WordDtype::F16 => Table::F16(halves(id, bytes, config.vocab, config.hidden)?),
+            WordDtype::I8 => {
+                let length = ParseError::Section(id, "has a length that does not fit the shape");
+                let (scales, values) =
+                    bytes.split_at_checked((4 * config.vocab).next_multiple_of(ALIGN)).ok_or(length)?;
+                let scales = floats(id, scales.get(..4 * config.vocab).ok_or(length)?, config.vocab)?;
+                if Some(values.len()) != config.vocab.checked_mul(config.hidden) {
+                    return Err(length);
+                }
+                Table::I8 { values: bytemuck::cast_slice(values), scales }
+            }
+        };
+        let (id, bytes) = self.take(Kind::PositionEmbeddings, None)?;
+        let position = Table::F16(halves(id, bytes, config.max_positions, config.hidden)?);
+        let (id, bytes) = self.take(Kind::TokenTypeEmbeddings, None)?;
+        let token_type = Table::F16(halves(id, bytes, config.token_types, config.hidden)?);
+        Ok(Embeddings { word, token_type, position })
+    }
+
+    fn layer_norm(
+        &mut self,
+        kind: Kind,
+        layer: Option<u32>,
+        hidden: usize,
+    ) -> Result<LayerNorm<'a>, ParseError> {
+        let (id, bytes) = self.take(kind, layer)?;
+        let both = floats(id, bytes, 2 * hidden)?;
+        let (gamma, beta) = both.split_at_checked(hidden).unwrap_or((both, &[]));
+        Ok(LayerNorm { gamma, beta })
+    }
+
+    fn layer(&mut self, layer: u32, config: &Config) -> Result<Layer<'a>, ParseError> {
+        let (hidden, intermediate, layer) = (config.hidden, config.intermediate, Some(layer));
+        Ok(Layer {
+            query: self.matrix(Kind::Query, layer, hidden, hidden, config)?,
+            key: self.matrix(Kind::Key, layer, hidden, hidden, config)?,
+            value: self.matrix(Kind::Value, layer, hidden, hidden, config)?,
+            attention_output: self.matrix(Kind::AttentionOutput, layer, hidden, hidden, config)?,
+            attention_layer_norm: self.layer_norm(Kind::AttentionLayerNorm, layer, hidden)?,
+            intermediate: self.matrix(Kind::Intermediate, layer, intermediate, hidden, config)?,
+            output: self.matrix(Kind::Output, layer, hidden, intermediate, config)?,
+            output_layer_norm: self.layer_norm(Kind::OutputLayerNorm, layer, hidden)?,
+        })
+    }
+
+    fn matrix(
+        &mut self,
+        kind: Kind,
+        layer: Option<u32>,
+        rows: usize,
+        cols: usize,
+        config: &Config,
+    ) -> Result<PackedMatrix<'a>, ParseError> {
+        let (id, bytes) = self.take(kind, layer)?;
+        let packed = PackedMatrix::validate(bytes).map_err(|error| ParseError::Section(id, error.0))?;
+        match packed.view() {
+            Some(matrix) if matrix.rows() != rows || matrix.cols() != cols => {
+                Err(ParseError::Section(id, "its shape is not that of the header"))
+            }
+            Some(matrix) if matrix.pattern() != config.pattern => {
+                Err(ParseError::Section(id, "its block pattern is not that of the header"))
+            }
+            Some(_) => Ok(packed),
+            None => Err(ParseError::Section(id, "is not a packed matrix")),
+        }
+    }
+
+    fn qa_outputs(&mut self, hidden: usize) -> Result<(&'a [f32], &'a [f32]), ParseError> {
+        let (id, bytes) = self.take(Kind::QaOutputs, None)?;
+        let all = floats(id, bytes, 2 * hidden + 2)?;
+        Ok(all.split_at_checked(2 * hidden).unwrap_or((all, &[])))
+    }
+}
+
+/// A section of `count` finite floats.
+fn floats(id: SectionId, bytes: &[u8], count: usize) -> Result<&[f32], ParseError> {
+    let floats: &[f32] = bytemuck::try_cast_slice(bytes)
+        .ok()
+        .filter(|floats: &&[f32]| floats.len() == count)
+        .ok_or(ParseError::Section(id, "has a length that does not fit the shape"))?;
+    if floats.iter().all(|x| x.is_finite()) {
+        Ok(floats)
+    } else {
+        Err(ParseError::Section(id, "holds a number that is not finite"))
+    }
+}
+
+/// A section of `rows × hidden` finite half-precision numbers.
+fn halves(id: SectionId, bytes: &[u8], rows: usize, hidden: usize) -> Result<&[u16], ParseError> {
+    let halves: &[u16] = bytemuck::try_cast_slice(bytes)
+        .ok()
+        .filter(|halves: &&[u16]| Some(halves.len()) == rows.checked_mul(hidden))
+        .ok_or(ParseError::Section(id, "has a length that does not fit the shape"))?;
+    // An exponent of all ones is infinity or not a number.
+    if halves.iter().fold(false, |bad, &h| bad | (h & 0x7c00 == 0x7c00)) {
+        return Err(ParseError::Section(id, "holds a number that is not finite"));
+    }
+    Ok(halves)
+}

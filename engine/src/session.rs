@@ -1,0 +1,236 @@
+//! Questions to answers, in the caller's workspace.
+
+use blockspan_kernels::layout::TokenTiles;
+use blockspan_kernels::{Kernels, math};
+
+use crate::answer::{Answer, Options, Outcome};
+use crate::error::Error;
+use crate::forward::Pass;
+use crate::model::Model;
+use crate::span::{Candidate, MAX_N_BEST, SpanPool, Window};
+use crate::windows::Windows;
+use crate::workspace::Buffers;
+use crate::{Parallel, Serial};
+
+/// Which kernels compute and where tasks run.
+#[derive(Clone, Copy)]
+pub struct Runtime<'r> {
+    /// One instruction set's kernels.
+    pub kernels: &'r dyn Kernels,
+    /// Threads.
+    pub parallel: &'r dyn Parallel,
+}
+
+impl Default for Runtime<'_> {
+    /// The best kernels for this machine, on the caller's thread.
+    fn default() -> Self {
+        Self { kernels: &blockspan_kernels::scalar::Scalar, parallel: &Serial }
+    }
+}
+
+impl core::fmt::Debug for Runtime<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let threads = self.parallel.threads();
+        f.debug_struct("Runtime").field("isa", &self.kernels.isa()).field("threads", &threads).finish()
+    }
+}
+
+/// Answers questions with one model in one workspace.
+#[derive(Debug)]
+pub struct Session<'s> {
+    model: &'s Model<'s>,
+    runtime: Runtime<'s>,
+    buffers: Buffers<'s>,
+}
+
+/// `[CLS]`, and `[SEP]` after the question and after the passage.
+const SPECIAL_TOKENS: usize = 3;
+
+impl<'s> Session<'s> {
+    /// A session with windows of the model's `max_seq_len`, on the caller's thread.
+    ///
+    /// # Errors
+    /// [`Error::WorkspaceTooSmall`] if `workspace` is shorter than `model.workspace_len(max_seq_len)`.
+    pub fn new(model: &'s Model<'s>, workspace: &'s mut [u8]) -> Result<Self, Error> {
+        Self::with(model, model.config().max_seq_len, workspace, Runtime::default())
+    }
+
+    /// A session with windows of up to `max_seq_len` tokens.
+    ///
+    /// # Errors
+    /// [`Error::MaxSeqLen`] if the model has fewer positions; [`Error::WorkspaceTooSmall`].
+    pub fn with(
+        model: &'s Model<'s>,
+        max_seq_len: usize,
+        workspace: &'s mut [u8],
+        runtime: Runtime<'s>,
+    ) -> Result<Self, Error> {
+        let most = model.config().max_positions;
+        if max_seq_len < 8 || max_seq_len > most {
+            return Err(Error::MaxSeqLen { asked: max_seq_len, most });
+        }
+        let buffers = Buffers::new(model.config(), max_seq_len, workspace)?;
+        Ok(Self { model, runtime, buffers })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &'s Model<'s> {
+        self.model
+    }
+
+    /// How many threads the workspace has scratch for.
+    pub fn threads_with_scratch(&self) -> usize {
+        self.buffers.slot_count()
+    }
+
+    /// Answers a question from a passage of any length; writes at most `answers.len()` answers, best first.
+    ///
+    /// # Errors
+    /// [`Error::EmptyQuestion`], [`Error::EmptyPassage`], [`Error::QuestionTooLong`], [`Error::TextTooLong`].
+    pub fn answer(
+        &mut self,
+        question: &str,
+        passage: &str,
+        options: &Options,
+        answers: &mut [Answer],
+    ) -> Result<Outcome, Error> {
+        if u32::try_from(question.len()).is_err() || u32::try_from(passage.len()).is_err() {
+            return Err(Error::TextTooLong);
+        }
+        let model = self.model;
+        let (tokenizer, special) = (model.tokenizer(), model.config().special);
+        let question_len = tokenizer.tokens(question).count();
+        if question_len == 0 {
+            return Err(Error::EmptyQuestion);
+        }
+        let overlap = options.doc_stride.unwrap_or(model.config().doc_stride);
+        let most = self.buffers.max_tokens.saturating_sub(SPECIAL_TOKENS + overlap + 1);
+        if question_len > most {
+            return Err(Error::QuestionTooLong { tokens: question_len, most });
+        }
+        self.put_question(question)?;
+        let capacity = self.buffers.max_tokens - SPECIAL_TOKENS - question_len;
+        let mut best = [Candidate::default(); MAX_N_BEST];
+        let kept = best.get_mut(..options.n_best.min(MAX_N_BEST)).unwrap_or_default();
+        let mut pool = SpanPool::new(kept, options.n_best, options.max_answer_len);
+
+        let Buffers { passage_ids, offsets, .. } = &mut self.buffers;
+        let passage_ids = core::mem::take(passage_ids);
+        let offsets = core::mem::take(offsets);
+        let mut windows = Windows::new(
+            tokenizer.tokens(passage),
+            passage_ids.get_mut(..capacity).ok_or(Error::Internal)?,
+            offsets.get_mut(..capacity).ok_or(Error::Internal)?,
+            overlap,
+        );
+        let mut count = 0;
+        let mut result = Ok(());
+        while let Some((ids, offsets)) = windows.next() {
+            result = self.window(question_len, ids, offsets, special.sep, &mut pool);
+            if result.is_err() {
+                break;
+            }
+            count += 1;
+        }
+        (self.buffers.passage_ids, self.buffers.offsets) = (passage_ids, offsets);
+        result?;
+        Ok(finish(passage, &pool, count, answers))
+    }
+
+    /// The start and end logits of a sequence, given as word pieces and segments.
+    ///
+    /// # Errors
+    /// [`Error::MaxSeqLen`] for an empty sequence or one that is longer than the session's windows;
+    /// [`Error::Token`] for an id or segment that the model does not have.
+    pub fn logits(&mut self, ids: &[(u32, u32)]) -> Result<(&[f32], &[f32]), Error> {
+        let most = self.buffers.max_tokens;
+        let too_long = Error::MaxSeqLen { asked: ids.len(), most };
+        if ids.is_empty() {
+            return Err(too_long);
+        }
+        let config = self.model.config();
+        if let Some(&(id, _)) =
+            ids.iter().find(|(id, segment)| *id as usize >= config.vocab || *segment as usize >= config.token_types)
+        {
+            return Err(Error::Token(id));
+        }
+        let slots = self.buffers.ids.get_mut(..ids.len()).ok_or(too_long)?;
+        slots.iter_mut().zip(ids).for_each(|(slot, &(id, segment))| *slot = [id, segment]);
+        self.run(ids.len())
+    }
+
+    /// `[CLS] question [SEP]` at the start of the ids, where there is room for it.
+    fn put_question(&mut self, question: &str) -> Result<(), Error> {
+        let special = self.model.config().special;
+        let tokens = self.model.tokenizer().tokens(question).map(|token| token.id);
+        let mut slots = self.buffers.ids.iter_mut();
+        for id in [special.cls].into_iter().chain(tokens).chain([special.sep]) {
+            *slots.next().ok_or(Error::Internal)? = [id, 0];
+        }
+        Ok(())
+    }
+
+    /// One window: the passage's tokens behind the question's, forward pass, spans.
+    fn window(
+        &mut self,
+        question_len: usize,
+        ids: &[u32],
+        offsets: &[[u32; 2]],
+        sep: u32,
+        pool: &mut SpanPool<'_>,
+    ) -> Result<(), Error> {
+        if ids.is_empty() {
+            return Err(Error::EmptyPassage);
+        }
+        let first = question_len + 2;
+        let slots = self.buffers.ids.get_mut(first..first + ids.len() + 1).ok_or(Error::Internal)?;
+        let tokens = ids.iter().copied().chain([sep]);
+        slots.iter_mut().zip(tokens).for_each(|(slot, id)| *slot = [id, 1]);
+        let (start_logits, end_logits) = self.run(first + ids.len() + 1)?;
+        pool.add_window(&Window { start_logits, end_logits, passage: first..first + ids.len(), offsets });
+        Ok(())
+    }
+
+    /// The forward pass over the first `count` ids.
+    fn run(&mut self, count: usize) -> Result<(&[f32], &[f32]), Error> {
+        let pass = Pass {
+            model: self.model,
+            kernels: self.runtime.kernels,
+            parallel: self.runtime.parallel,
+            tiles: TokenTiles::new(count),
+        };
+        pass.run(&mut self.buffers)?;
+        let starts = self.buffers.start_logits.get(..count).ok_or(Error::Internal)?;
+        let ends = self.buffers.end_logits.get(..count).ok_or(Error::Internal)?;
+        Ok((starts, ends))
+    }
+}
+
+/// The pool's spans as answers: character offsets and probabilities.
+fn finish(passage: &str, pool: &SpanPool<'_>, windows: usize, answers: &mut [Answer]) -> Outcome {
+    let spans = pool.candidates();
+    let top = spans.first().map_or(0.0, Candidate::score);
+    let total: f32 = spans.iter().map(|span| math::exp(span.score() - top)).sum();
+    let mut written = 0;
+    for (answer, span) in answers.iter_mut().zip(spans) {
+        let (start, end) = (span.start as usize, span.end as usize);
+        let start_char = characters(passage, 0, start);
+        *answer = Answer {
+            start,
+            end,
+            start_char,
+            end_char: start_char + characters(passage, start, end),
+            score: math::exp(span.score() - top) / total,
+            start_logit: span.start_logit,
+            end_logit: span.end_logit,
+        };
+        written += 1;
+    }
+    let null_diff = if spans.is_empty() { 0.0 } else { pool.null_score() - top };
+    Outcome { answers: written, null_diff, windows }
+}
+
+/// Characters of `text[from..to]`: bytes that do not continue a character.
+fn characters(text: &str, from: usize, to: usize) -> usize {
+    text.as_bytes().get(from..to).unwrap_or(&[]).iter().filter(|&&byte| byte & 0xc0 != 0x80).count()
+}

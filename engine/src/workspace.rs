@@ -1,0 +1,211 @@
+//! The caller's bytes, cut into the buffers of a forward pass.
+
+use blockspan_kernels::layout::{TILE, TokenTiles};
+
+use crate::error::Error;
+use crate::format::Config;
+
+/// Every buffer starts at a multiple of this.
+const ALIGN: usize = 64;
+
+/// The most parts that the outputs of one tile are split in.
+pub(crate) const MAX_PARTS: usize = 16;
+
+/// The most threads that get scratch of their own.
+const MAX_SLOTS: usize = 32;
+
+/// Elements of the buffers, each rounded up so that the next one is aligned.
+struct Lengths {
+    tokens: usize,
+    padded: usize,
+    hidden: usize,
+    wide: usize,
+    quantized: usize,
+    heads: usize,
+}
+
+impl Lengths {
+    const fn new(config: &Config, max_tokens: usize) -> Self {
+        let tripled = 3 * config.hidden;
+        let wide = if tripled > config.intermediate { tripled } else { config.intermediate };
+        let quantized = if config.hidden > config.intermediate { config.hidden } else { config.intermediate };
+        Self {
+            tokens: max_tokens,
+            // A window of fewer tokens may pad up to a whole tile where the longest one pads to 16 lanes.
+            padded: max_tokens.next_multiple_of(TILE),
+            hidden: config.hidden,
+            wide,
+            quantized,
+            heads: config.heads,
+        }
+    }
+
+    const fn bytes(&self) -> usize {
+        let p = self.padded;
+        aligned(4 * p * self.hidden)
+            + aligned(4 * p * self.wide)
+            + aligned(p * self.quantized)
+            + 3 * aligned(p * self.hidden)
+            + 2 * aligned(4 * p * MAX_PARTS)
+            + 3 * aligned(4 * p * self.heads)
+            + 2 * aligned(4 * self.hidden)
+            + aligned(8 * p)
+            + 2 * aligned(4 * self.tokens)
+            + 2 * aligned(8 * self.tokens)
+            + aligned(4 * self.tokens)
+    }
+}
+
+const fn aligned(bytes: usize) -> usize {
+    bytes.next_multiple_of(ALIGN)
+}
+
+/// Bytes that one thread's attention needs: scores and probabilities of one tile of queries.
+const fn slot_bytes(max_tokens: usize) -> usize {
+    let keys = max_tokens.next_multiple_of(4);
+    aligned(4 * keys * TILE) + aligned(keys * TILE)
+}
+
+/// Bytes for one thread. The slice may start anywhere, so room to align it is included.
+pub(crate) const fn len(config: &Config, max_tokens: usize) -> usize {
+    ALIGN + Lengths::new(config, max_tokens).bytes() + slot_bytes(max_tokens)
+}
+
+/// Bytes that another thread adds.
+pub(crate) const fn len_per_thread(max_tokens: usize) -> usize {
+    slot_bytes(max_tokens)
+}
+
+/// Buffers for windows of up to `max_tokens` tokens; see `forward` for what each holds when.
+#[derive(Debug)]
+pub(crate) struct Buffers<'w> {
+    pub max_tokens: usize,
+    /// `[tile][hidden][lane]`: the residual stream.
+    pub hidden: &'w mut [f32],
+    /// `[tile][intermediate][lane]`, or query, key and value as three times `[tile][hidden][lane]`.
+    pub wide: &'w mut [f32],
+    /// int8 input of a product, rows or quads of a tile.
+    pub input: &'w mut [i8],
+    /// Quads, `[tile][head][head_dim / 4][lane][4]`.
+    pub query: &'w mut [i8],
+    /// Tokens, `[tile][head][lane][head_dim]`.
+    pub key: &'w mut [i8],
+    /// `[hidden][key]`.
+    pub value: &'w mut [i8],
+    /// `[tile][part][lane]`.
+    pub scales: &'w mut [f32],
+    /// `[tile][part][lane]`.
+    pub absmax: &'w mut [f32],
+    /// `[tile][head][lane]`.
+    pub query_scales: &'w mut [f32],
+    /// `[tile][head][lane]`.
+    pub key_scales: &'w mut [f32],
+    /// `[tile][head][lane]`.
+    pub key_sums: &'w mut [i32],
+    /// `[hidden]`.
+    pub value_scales: &'w mut [f32],
+    /// `[hidden]`.
+    pub value_sums: &'w mut [i32],
+    /// `[tile][2][lane]`.
+    pub logits: &'w mut [f32],
+    /// `[token]`.
+    pub start_logits: &'w mut [f32],
+    /// `[token]`.
+    pub end_logits: &'w mut [f32],
+    /// `[token]`: word piece and segment.
+    pub ids: &'w mut [[u32; 2]],
+    /// `[passage token]`: word pieces of the window.
+    pub passage_ids: &'w mut [u32],
+    /// `[passage token]`: byte offsets in the passage.
+    pub offsets: &'w mut [[u32; 2]],
+    /// One slot per thread.
+    pub slots: Slots<'w>,
+}
+
+/// Scratch of attention, `count` slots of scores and of probabilities.
+#[derive(Debug)]
+pub(crate) struct Slots<'w> {
+    pub scores: &'w mut [f32],
+    pub scores_each: usize,
+    pub probabilities: &'w mut [u8],
+    pub probabilities_each: usize,
+}
+
+impl<'w> Buffers<'w> {
+    /// Cuts `workspace`. What is left after the buffers becomes scratch of further threads.
+    pub fn new(config: &Config, max_tokens: usize, workspace: &'w mut [u8]) -> Result<Self, Error> {
+        let too_small = Error::WorkspaceTooSmall { needed: len(config, max_tokens), found: workspace.len() };
+        let lengths = Lengths::new(config, max_tokens);
+        let mut rest = Carver::new(workspace).ok_or(too_small)?;
+        let (p, tokens) = (lengths.padded, lengths.tokens);
+        let mut cut = || -> Option<Self> {
+            Some(Self {
+                max_tokens,
+                hidden: rest.take(p * lengths.hidden)?,
+                wide: rest.take(p * lengths.wide)?,
+                input: rest.take(p * lengths.quantized)?,
+                query: rest.take(p * lengths.hidden)?,
+                key: rest.take(p * lengths.hidden)?,
+                value: rest.take(p * lengths.hidden)?,
+                scales: rest.take(p * MAX_PARTS)?,
+                absmax: rest.take(p * MAX_PARTS)?,
+                query_scales: rest.take(p * lengths.heads)?,
+                key_scales: rest.take(p * lengths.heads)?,
+                key_sums: rest.take(p * lengths.heads)?,
+                value_scales: rest.take(lengths.hidden)?,
+                value_sums: rest.take(lengths.hidden)?,
+                logits: rest.take(2 * p)?,
+                start_logits: rest.take(tokens)?,
+                end_logits: rest.take(tokens)?,
+                ids: rest.take(tokens)?,
+                offsets: rest.take(tokens)?,
+                passage_ids: rest.take(tokens)?,
+                slots: rest.slots(max_tokens)?,
+            })
+        };
+        cut().ok_or(too_small)
+    }
+
+    /// How many threads have scratch.
+    pub fn slot_count(&self) -> usize {
+        self.slots.scores.len().checked_div(self.slots.scores_each).unwrap_or(0)
+    }
+
+    /// The start of a buffer, as long as the tiles of a sequence need.
+    pub fn of_tiles<T>(buffer: &mut [T], tiles: TokenTiles, features: usize) -> &mut [T] {
+        buffer.get_mut(..tiles.offset(tiles.count(), features)).unwrap_or_default()
+    }
+}
+
+/// Takes aligned buffers off the front of the workspace.
+struct Carver<'w> {
+    rest: &'w mut [u8],
+}
+
+impl<'w> Carver<'w> {
+    fn new(workspace: &'w mut [u8]) -> Option<Self> {
+        let skip = workspace.as_ptr().addr().wrapping_neg() % ALIGN;
+        Some(Self { rest: workspace.get_mut(skip..)? })
+    }
+
+    fn take<T: bytemuck::Pod>(&mut self, count: usize) -> Option<&'w mut [T]> {
+        let bytes = size_of::<T>().checked_mul(count)?;
+        let (taken, rest) = core::mem::take(&mut self.rest).split_at_mut_checked(aligned(bytes))?;
+        self.rest = rest;
+        bytemuck::try_cast_slice_mut(taken.get_mut(..bytes)?).ok()
+    }
+
+    fn slots(&mut self, max_tokens: usize) -> Option<Slots<'w>> {
+        let count = (self.rest.len() / slot_bytes(max_tokens)).min(MAX_SLOTS);
+        let each = max_tokens.next_multiple_of(4) * TILE;
+        if count == 0 {
+            return None;
+        }
+        Some(Slots {
+            scores: self.take(count * each)?,
+            scores_each: each,
+            probabilities: self.take(count * each)?,
+            probabilities_each: each,
+        })
+    }
+}
