@@ -1,0 +1,188 @@
+//! `config.json` of a Hugging Face BERT directory.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+/// The fields of `config.json` that shape the network. All others are kept when a checkpoint is saved.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct Config {
+    /// Entries of the vocabulary.
+    pub vocab_size: usize,
+    /// Features of a token.
+    pub hidden_size: usize,
+    /// Encoder layers.
+    pub num_hidden_layers: usize,
+    /// Attention heads.
+    pub num_attention_heads: usize,
+    /// Features inside the feed-forward part.
+    pub intermediate_size: usize,
+    /// The longest input, in tokens.
+    #[serde(default = "default_positions")]
+    pub max_position_embeddings: usize,
+    /// Kinds of token: question and passage.
+    #[serde(default = "default_token_types")]
+    pub type_vocab_size: usize,
+    /// Added to the variance by layer normalization.
+    #[serde(default = "default_eps")]
+    pub layer_norm_eps: f64,
+    /// Standard deviation of freshly made weights.
+    #[serde(default = "default_initializer_range")]
+    pub initializer_range: f64,
+    /// The activation function; only the erf form of GELU is supported.
+    #[serde(default = "default_hidden_act")]
+    pub hidden_act: String,
+    /// How positions are told; only `absolute` is supported.
+    #[serde(default = "default_position_embedding")]
+    pub position_embedding_type: String,
+    /// The family of the network; only `bert` is supported.
+    #[serde(default = "default_model_type")]
+    pub model_type: String,
+}
+
+fn default_positions() -> usize {
+    512
+}
+fn default_token_types() -> usize {
+    2
+}
+fn default_eps() -> f64 {
+    1e-12
+}
+fn default_initializer_range() -> f64 {
+    0.02
+}
+fn default_hidden_act() -> String {
+    "gelu".into()
+}
+fn default_position_embedding() -> String {
+    "absolute".into()
+}
+fn default_model_type() -> String {
+    "bert".into()
+}
+
+impl Config {
+    /// Reads `config.json` in `directory`.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is not a BERT configuration, or describes a network that is not
+    /// supported; the message names the file and the field.
+    pub fn read(directory: &Path) -> Result<Self> {
+        let path = directory.join("config.json");
+        let text = std::fs::read_to_string(&path).with_context(|| {
+            format!("{}: cannot read; give a Hugging Face model directory", path.display())
+        })?;
+        let config: Config = serde_json::from_str(&text)
+            .with_context(|| format!("{}: not the configuration of a BERT model", path.display()))?;
+        config.check().with_context(|| path.display().to_string())?;
+        Ok(config)
+    }
+
+    /// Checks that this is a network which the product can run.
+    ///
+    /// # Errors
+    /// The first field that is out of range, with what it must be.
+    pub fn check(&self) -> Result<()> {
+        let positive = [
+            ("vocab_size", self.vocab_size),
+            ("hidden_size", self.hidden_size),
+            ("num_hidden_layers", self.num_hidden_layers),
+            ("num_attention_heads", self.num_attention_heads),
+            ("intermediate_size", self.intermediate_size),
+            ("max_position_embeddings", self.max_position_embeddings),
+        ];
+        for (name, value) in positive {
+            ensure!(value > 0, "{name} is 0; it must be positive");
+        }
+        ensure!(self.model_type == "bert", "model_type is {:?}; only \"bert\" is supported", self.model_type);
+        ensure!(
+            self.hidden_act == "gelu",
+            "hidden_act is {:?}; only \"gelu\" (the erf form) is supported",
+            self.hidden_act
+        );
+        ensure!(
+            self.position_embedding_type == "absolute",
+            "position_embedding_type is {:?}; only \"absolute\" is supported",
+            self.position_embedding_type
+        );
+        ensure!(
+            self.hidden_size.is_multiple_of(self.num_attention_heads)
+                && self.head_size().is_multiple_of(4)
+                && self.intermediate_size.is_multiple_of(4),
+            "hidden_size {}, num_attention_heads {} and intermediate_size {}: the head size and the \
+             intermediate size must be multiples of 4",
+            self.hidden_size,
+            self.num_attention_heads,
+            self.intermediate_size
+        );
+        ensure!(
+            self.type_vocab_size >= 2,
+            "type_vocab_size is {}; question and passage need 2",
+            self.type_vocab_size
+        );
+        Ok(())
+    }
+
+    /// Features of one attention head.
+    pub fn head_size(&self) -> usize {
+        self.hidden_size / self.num_attention_heads
+    }
+
+    /// Every parameter of the network, by its Hugging Face name, with its shape.
+    pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
+        let hidden = self.hidden_size;
+        let mut all = vec![
+            ("bert.embeddings.word_embeddings.weight".to_owned(), vec![self.vocab_size, hidden]),
+            (
+                "bert.embeddings.position_embeddings.weight".to_owned(),
+                vec![self.max_position_embeddings, hidden],
+            ),
+            ("bert.embeddings.token_type_embeddings.weight".to_owned(), vec![self.type_vocab_size, hidden]),
+            ("bert.embeddings.LayerNorm.weight".to_owned(), vec![hidden]),
+            ("bert.embeddings.LayerNorm.bias".to_owned(), vec![hidden]),
+        ];
+        for layer in 0..self.num_hidden_layers {
+            let prefix = layer_prefix(layer);
+            for (part, outputs, inputs) in self.encoder_matrices() {
+                all.push((format!("{prefix}.{part}.weight"), vec![outputs, inputs]));
+                all.push((format!("{prefix}.{part}.bias"), vec![outputs]));
+            }
+            for norm in ["attention.output.LayerNorm", "output.LayerNorm"] {
+                all.push((format!("{prefix}.{norm}.weight"), vec![hidden]));
+                all.push((format!("{prefix}.{norm}.bias"), vec![hidden]));
+            }
+        }
+        all.push(("qa_outputs.weight".to_owned(), vec![2, hidden]));
+        all.push(("qa_outputs.bias".to_owned(), vec![2]));
+        all
+    }
+
+    /// The six matrices of an encoder layer: the part of the name after the layer, outputs, inputs.
+    fn encoder_matrices(&self) -> [(&'static str, usize, usize); 6] {
+        let (hidden, inner) = (self.hidden_size, self.intermediate_size);
+        [
+            ("attention.self.query", hidden, hidden),
+            ("attention.self.key", hidden, hidden),
+            ("attention.self.value", hidden, hidden),
+            ("attention.output.dense", hidden, hidden),
+            ("intermediate.dense", inner, hidden),
+            ("output.dense", hidden, inner),
+        ]
+    }
+
+    /// The names of the matrices that pruning touches: the six of every encoder layer.
+    pub fn prunable(&self) -> Vec<String> {
+        (0..self.num_hidden_layers)
+            .flat_map(|layer| {
+                self.encoder_matrices().map(|(part, ..)| format!("{}.{part}.weight", layer_prefix(layer)))
+            })
+            .collect()
+    }
+}
+
+/// The prefix of the names of an encoder layer.
+pub fn layer_prefix(layer: usize) -> String {
+    format!("bert.encoder.layer.{layer}")
+}

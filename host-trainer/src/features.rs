@@ -1,0 +1,196 @@
+//! From questions to windows of tokens, with the semantics of transformers' `run_qa.py`.
+
+use core::ops::Range;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use blockspan_squad::{Dataset, Question};
+
+use crate::tokenizer::{Tokenizer, Tokens};
+
+/// How long windows are and how far they overlap, in tokens.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WindowOptions {
+    /// The longest window, with its three special tokens.
+    pub max_seq_len: usize,
+    /// How many passage tokens two neighbouring windows share.
+    pub doc_stride: usize,
+}
+
+impl Default for WindowOptions {
+    fn default() -> Self {
+        WindowOptions { max_seq_len: 384, doc_stride: 128 }
+    }
+}
+
+/// One window: `[CLS] question [SEP] part of the passage [SEP]`.
+#[derive(Clone, Debug)]
+pub struct Feature {
+    /// Index of the question in the data set's order.
+    pub question: usize,
+    /// Vocabulary ids of the whole window.
+    pub input_ids: Vec<u32>,
+    /// Positions in the window that hold passage tokens.
+    pub passage: Range<usize>,
+    /// The tokens of the whole passage, shared by its windows.
+    pub tokens: Arc<Tokens>,
+    /// Index in `tokens` of the window's first passage token.
+    pub first: usize,
+    /// Position of the answer's first and last token in the window; `(0, 0)`, which is `[CLS]`, when the
+    /// window does not hold the whole answer.
+    pub answer: (usize, usize),
+}
+
+impl Feature {
+    /// 0 for `[CLS] question [SEP]`, 1 for the rest: the token type of a position.
+    pub fn token_type(&self, position: usize) -> u32 {
+        u32::from(position >= self.passage.start)
+    }
+
+    /// Byte offsets of the window's passage tokens.
+    pub fn offsets(&self) -> &[(u32, u32)] {
+        &self.tokens.offsets[self.first..self.first + self.passage.len()]
+    }
+}
+
+/// What the labels of the windows are for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Labels {
+    /// The first answer of each question labels its windows; a question must have one unless it is
+    /// marked impossible.
+    Train,
+    /// Windows are not labelled.
+    None,
+}
+
+/// The windows of all questions of a data set, in order.
+///
+/// # Errors
+/// Options that leave no room for a passage, or, for training, a question without a usable answer.
+pub fn features(
+    dataset: &Dataset,
+    tokenizer: &Tokenizer,
+    options: WindowOptions,
+    labels: Labels,
+) -> Result<Vec<Feature>> {
+    ensure!(
+        options.max_seq_len > options.doc_stride + 4,
+        "--max-seq-len {} leaves windows that overlap by --doc-stride {} no room to advance; raise the \
+         one or lower the other",
+        options.max_seq_len,
+        options.doc_stride
+    );
+    let mut all = Vec::new();
+    let mut question_index = 0;
+    for paragraph in &dataset.paragraphs {
+        let tokens = Arc::new(tokenizer.tokens(&paragraph.context)?);
+        for question in &paragraph.questions {
+            let answer = match labels {
+                Labels::Train => answer_bytes(&paragraph.context, question)?,
+                Labels::None => None,
+            };
+            let question_ids = question_ids(tokenizer, &question.question, options)?;
+            push_windows(&mut all, question_index, &question_ids, &tokens, answer, tokenizer, options);
+            question_index += 1;
+        }
+    }
+    Ok(all)
+}
+
+fn answer_bytes(context: &str, question: &Question) -> Result<Option<Range<usize>>> {
+    if question.is_impossible {
+        return Ok(None);
+    }
+    let answer = question.answers.first().with_context(|| {
+        format!("question {}: no answer to train on; give one, or mark it is_impossible", question.id)
+    })?;
+    let range = answer
+        .byte_range(context)
+        .with_context(|| format!("question {}: the context does not hold its answer", question.id))?;
+    Ok(Some(range))
+}
+
+/// The question's ids. A question so long that a window could not advance is cut (`run_qa.py` fails).
+fn question_ids(tokenizer: &Tokenizer, question: &str, options: WindowOptions) -> Result<Vec<u32>> {
+    let mut ids = tokenizer.tokens(question.trim_start())?.ids;
+    ids.truncate(options.max_seq_len - options.doc_stride - 4);
+    Ok(ids)
+}
+
+fn push_windows(
+    all: &mut Vec<Feature>,
+    question: usize,
+    question_ids: &[u32],
+    tokens: &Arc<Tokens>,
+    answer: Option<Range<usize>>,
+    tokenizer: &Tokenizer,
+    options: WindowOptions,
+) {
+    let room = options.max_seq_len - question_ids.len() - 3;
+    let passage_start = question_ids.len() + 2;
+    for part in windows(tokens.ids.len(), room, options.doc_stride) {
+        let mut input_ids = Vec::with_capacity(passage_start + part.len() + 1);
+        input_ids.push(tokenizer.cls);
+        input_ids.extend_from_slice(question_ids);
+        input_ids.push(tokenizer.sep);
+        input_ids.extend_from_slice(&tokens.ids[part.clone()]);
+        input_ids.push(tokenizer.sep);
+        let span = answer.clone().and_then(|bytes| answer_span(&tokens.offsets[part.clone()], bytes));
+        all.push(Feature {
+            question,
+            input_ids,
+            passage: passage_start..passage_start + part.len(),
+            tokens: Arc::clone(tokens),
+            first: part.start,
+            answer: span.map_or((0, 0), |(start, end)| (passage_start + start, passage_start + end)),
+        });
+    }
+}
+
+/// Cuts `tokens` into parts of at most `room` that overlap by `stride`; the last reaches the end. There
+/// is always one, be it empty.
+fn windows(tokens: usize, room: usize, stride: usize) -> impl Iterator<Item = Range<usize>> {
+    let step = room - stride;
+    let last = tokens.saturating_sub(room).div_ceil(step);
+    (0..=last).map(move |index| index * step..(index * step + room).min(tokens))
+}
+
+/// The first and last token that cover the bytes, or nothing when the part does not hold them all.
+fn answer_span(offsets: &[(u32, u32)], bytes: Range<usize>) -> Option<(usize, usize)> {
+    let (start, end) = (bytes.start as u32, bytes.end as u32);
+    let (first, last) = (offsets.first()?, offsets.last()?);
+    if first.0 > start || last.1 < end {
+        return None;
+    }
+    let first_token = offsets.iter().rposition(|offset| offset.0 <= start)?;
+    let last_token = offsets.iter().position(|offset| offset.1 >= end)?;
+    Some((first_token, last_token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{answer_span, windows};
+
+    #[test]
+    fn windows_overlap_by_the_stride_and_reach_the_end() {
+        let cut = |tokens, room, stride| windows(tokens, room, stride).collect::<Vec<_>>();
+        assert_eq!(cut(0, 10, 3), [0..0]);
+        assert_eq!(cut(10, 10, 3), [0..10]);
+        assert_eq!(cut(11, 10, 3), [0..10, 7..11]);
+        assert_eq!(cut(17, 10, 3), [0..10, 7..17]);
+        assert_eq!(cut(18, 10, 3), [0..10, 7..17, 14..18]);
+        assert_eq!(cut(5, 1, 0), [0..1, 1..2, 2..3, 3..4, 4..5]);
+    }
+
+    #[test]
+    fn an_answer_is_covered_by_whole_tokens() {
+        // "the cat, sat": a comma clings to the answer, and "sat" is answered in part.
+        let offsets = [(0, 3), (4, 7), (7, 8), (9, 12)];
+        assert_eq!(answer_span(&offsets, 4..7), Some((1, 1)));
+        assert_eq!(answer_span(&offsets, 4..8), Some((1, 2)));
+        assert_eq!(answer_span(&offsets, 5..10), Some((1, 3)));
+        assert_eq!(answer_span(&offsets[1..], 0..7), None, "begins before the window");
+        assert_eq!(answer_span(&offsets[..3], 4..12), None, "ends after the window");
+        assert_eq!(answer_span(&[], 0..1), None);
+    }
+}

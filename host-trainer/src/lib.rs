@@ -1,0 +1,16 @@
+//! Fine-tunes, prunes and evaluates BERT for question answering, and packs it for the engine.
+
+pub mod batches;
+pub mod checkpoint;
+pub mod config;
+pub mod evaluate;
+pub mod features;
+pub mod loss;
+pub mod model;
+pub mod ops;
+pub mod optimizer;
+pub mod pattern;
+pub mod prune;
+pub mod schedule;
+pub mod tokenizer;
+pub mod train;

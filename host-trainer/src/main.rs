@@ -1,0 +1,9 @@
+//! `blockspan-trainer`: fine-tune, evaluate and pack.
+
+use std::process::ExitCode;
+
+mod cli;
+
+fn main() -> ExitCode {
+    cli::run()
+}

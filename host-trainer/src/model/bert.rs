@@ -1,0 +1,210 @@
+//! The forward pass: embeddings, encoder layers, start and end logits.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, ensure};
+use candle_core::{Device, Tensor};
+
+use super::Variables;
+use crate::config::{Config, layer_prefix};
+use crate::ops;
+
+/// Added to the score of a padding key; its probability is then exactly 0.
+const PADDING_BIAS: f64 = -1e9;
+
+/// A batch of sequences, padded to the same length; all tensors are `[batch, tokens]`.
+pub struct Input {
+    /// Vocabulary ids, u32.
+    pub input_ids: Tensor,
+    /// 0 for the question, 1 for the passage, u32.
+    pub token_type_ids: Tensor,
+    /// 1 for a token, 0 for padding, f32.
+    pub attention_mask: Tensor,
+}
+
+impl Input {
+    /// Makes a batch of row-major `[batch, tokens]` values.
+    ///
+    /// # Errors
+    /// Lengths that do not fit, or a failure of the device.
+    pub fn new(
+        input_ids: Vec<u32>,
+        token_type_ids: Vec<u32>,
+        attention_mask: Vec<f32>,
+        batch: usize,
+        device: &Device,
+    ) -> Result<Self> {
+        let shape = (batch, input_ids.len() / batch.max(1));
+        Ok(Input {
+            input_ids: Tensor::from_vec(input_ids, shape, device)?,
+            token_type_ids: Tensor::from_vec(token_type_ids, shape, device)?,
+            attention_mask: Tensor::from_vec(attention_mask, shape, device)?,
+        })
+    }
+}
+
+/// What the network says of a batch.
+pub struct Output {
+    /// Logits of the answer's first token, `[batch, tokens]`. Those of padding mean nothing.
+    pub start_logits: Tensor,
+    /// Logits of the answer's last token, `[batch, tokens]`.
+    pub end_logits: Tensor,
+    /// What each encoder layer gives, `[batch, tokens, hidden]`, first layer first.
+    pub hidden_states: Vec<Tensor>,
+}
+
+/// A linear map whose weights may be masked.
+struct Linear {
+    weight: Tensor,
+    mask: Option<Tensor>,
+    bias: Tensor,
+}
+
+impl Linear {
+    fn new(variables: &Variables, masks: &BTreeMap<String, Tensor>, name: &str) -> Result<Self> {
+        let weight = format!("{name}.weight");
+        Ok(Linear {
+            mask: masks.get(&weight).cloned(),
+            weight: variables.get(&weight)?.clone(),
+            bias: variables.get(&format!("{name}.bias"))?.clone(),
+        })
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        // The mask is part of the graph, so that a pruned weight receives no gradient.
+        Ok(match &self.mask {
+            Some(mask) => ops::linear(x, &(&self.weight * mask)?, &self.bias)?,
+            None => ops::linear(x, &self.weight, &self.bias)?,
+        })
+    }
+}
+
+struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f64,
+}
+
+impl LayerNorm {
+    fn new(variables: &Variables, name: &str, eps: f64) -> Result<Self> {
+        Ok(LayerNorm {
+            weight: variables.get(&format!("{name}.weight"))?.clone(),
+            bias: variables.get(&format!("{name}.bias"))?.clone(),
+            eps,
+        })
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(ops::layer_norm(x, &self.weight, &self.bias, self.eps)?)
+    }
+}
+
+struct Layer {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    attention_output: Linear,
+    attention_norm: LayerNorm,
+    intermediate: Linear,
+    output: Linear,
+    output_norm: LayerNorm,
+    heads: usize,
+}
+
+impl Layer {
+    fn new(
+        config: &Config,
+        variables: &Variables,
+        masks: &BTreeMap<String, Tensor>,
+        index: usize,
+    ) -> Result<Self> {
+        let prefix = layer_prefix(index);
+        let linear = |part: &str| Linear::new(variables, masks, &format!("{prefix}.{part}"));
+        let norm = |part: &str| LayerNorm::new(variables, &format!("{prefix}.{part}"), config.layer_norm_eps);
+        Ok(Layer {
+            query: linear("attention.self.query")?,
+            key: linear("attention.self.key")?,
+            value: linear("attention.self.value")?,
+            attention_output: linear("attention.output.dense")?,
+            attention_norm: norm("attention.output.LayerNorm")?,
+            intermediate: linear("intermediate.dense")?,
+            output: linear("output.dense")?,
+            output_norm: norm("output.LayerNorm")?,
+            heads: config.num_attention_heads,
+        })
+    }
+
+    fn forward(&self, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
+        let (q, k, v) = (self.query.forward(x)?, self.key.forward(x)?, self.value.forward(x)?);
+        let context = ops::attention(&q, &k, &v, bias, self.heads)?;
+        let x = self.attention_norm.forward(&(self.attention_output.forward(&context)? + x)?)?;
+        let inner = ops::gelu(&self.intermediate.forward(&x)?)?;
+        self.output_norm.forward(&(self.output.forward(&inner)? + &x)?)
+    }
+}
+
+/// A BERT encoder with a linear map from each token to a start and an end logit.
+pub struct BertForQuestionAnswering {
+    words: Tensor,
+    positions: Tensor,
+    token_types: Tensor,
+    embedding_norm: LayerNorm,
+    layers: Vec<Layer>,
+    head: Linear,
+    max_tokens: usize,
+}
+
+impl BertForQuestionAnswering {
+    /// Builds the network over `variables`, whose later changes it sees. `masks` maps the names of
+    /// pruned weights to tensors of 0 and 1 of their shape.
+    ///
+    /// # Errors
+    /// A parameter that is missing.
+    pub fn new(config: &Config, variables: &Variables, masks: &BTreeMap<String, Tensor>) -> Result<Self> {
+        let embedding = |part: &str| -> Result<Tensor> {
+            Ok(variables.get(&format!("bert.embeddings.{part}.weight"))?.clone())
+        };
+        Ok(BertForQuestionAnswering {
+            words: embedding("word_embeddings")?,
+            positions: embedding("position_embeddings")?,
+            token_types: embedding("token_type_embeddings")?,
+            embedding_norm: LayerNorm::new(variables, "bert.embeddings.LayerNorm", config.layer_norm_eps)?,
+            layers: (0..config.num_hidden_layers)
+                .map(|index| Layer::new(config, variables, masks, index))
+                .collect::<Result<_>>()?,
+            head: Linear::new(variables, masks, "qa_outputs")?,
+            max_tokens: config.max_position_embeddings,
+        })
+    }
+
+    /// Logits and hidden states of a batch.
+    ///
+    /// # Errors
+    /// Sequences longer than the position table, ids outside the vocabulary, or a failure of the device.
+    pub fn forward(&self, input: &Input) -> Result<Output> {
+        let (batch, tokens) = input.input_ids.dims2()?;
+        ensure!(
+            tokens <= self.max_tokens,
+            "{tokens} tokens exceed the model's {}; lower --max-seq-len",
+            self.max_tokens
+        );
+        let select = |table: &Tensor, ids: &Tensor| table.index_select(&ids.flatten_all()?, 0);
+        let words = select(&self.words, &input.input_ids)?;
+        let token_types = select(&self.token_types, &input.token_type_ids)?;
+        let positions = self.positions.narrow(0, 0, tokens)?;
+        let summed = (words + token_types)?.reshape((batch, tokens, ()))?.broadcast_add(&positions)?;
+        let mut x = self.embedding_norm.forward(&summed)?;
+        let bias = input.attention_mask.affine(-PADDING_BIAS, PADDING_BIAS)?;
+        let mut hidden_states = Vec::with_capacity(self.layers.len());
+        for layer in &self.layers {
+            x = layer.forward(&x, &bias)?;
+            hidden_states.push(x.clone());
+        }
+        let logits = self.head.forward(&x)?;
+        Ok(Output {
+            start_logits: logits.narrow(2, 0, 1)?.squeeze(2)?,
+            end_logits: logits.narrow(2, 1, 1)?.squeeze(2)?,
+            hidden_states,
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! The parameters of a network as tensors, and the masks of those that are pruned.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use candle_core::{Device, Tensor, Var};
+
+use crate::checkpoint::Parameters;
+use crate::config::Config;
+
+/// The parameters of a network on a device, by Hugging Face name.
+pub struct Variables {
+    tensors: BTreeMap<String, Tensor>,
+    trained: BTreeMap<String, Var>,
+}
+
+impl Variables {
+    /// Parameters that only answer: no gradient is recorded for them.
+    ///
+    /// # Errors
+    /// A parameter that is missing or of the wrong length, or a failure of the device.
+    pub fn frozen(config: &Config, parameters: &Parameters, device: &Device) -> Result<Self> {
+        let mut tensors = BTreeMap::new();
+        for (name, shape) in config.parameters() {
+            let values = parameters.get(&name).with_context(|| format!("{name} is missing"))?;
+            tensors.insert(name, Tensor::from_slice(values, shape, device)?);
+        }
+        Ok(Variables { tensors, trained: BTreeMap::new() })
+    }
+
+    /// Parameters of which those that `train` picks by name are trained.
+    ///
+    /// # Errors
+    /// As for [`Variables::frozen`].
+    pub fn trained(
+        config: &Config,
+        parameters: &Parameters,
+        device: &Device,
+        train: impl Fn(&str) -> bool,
+    ) -> Result<Self> {
+        let mut variables = Self::frozen(config, parameters, device)?;
+        for (name, tensor) in variables.tensors.iter_mut().filter(|(name, _)| train(name)) {
+            let var = Var::from_tensor(tensor)?;
+            *tensor = var.as_tensor().clone();
+            variables.trained.insert(name.clone(), var);
+        }
+        Ok(variables)
+    }
+
+    /// The tensor of a parameter.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn get(&self, name: &str) -> Result<&Tensor> {
+        self.tensors.get(name).with_context(|| format!("{name} is missing"))
+    }
+
+    /// The parameters that are trained, in the order of their names.
+    pub fn vars(&self) -> impl Iterator<Item = (&str, &Var)> {
+        self.trained.iter().map(|(name, var)| (name.as_str(), var))
+    }
+
+    /// The values, copied to the CPU.
+    ///
+    /// # Errors
+    /// A failure of the device.
+    pub fn to_parameters(&self) -> Result<Parameters> {
+        self.tensors
+            .iter()
+            .map(|(name, tensor)| Ok((name.clone(), tensor.flatten_all()?.to_vec1()?)))
+            .collect()
+    }
+}

@@ -1,0 +1,112 @@
+//! Differentiable operations of the encoder.
+//!
+//! Every operation exists twice. [`composed`] writes it with candle's own differentiable
+//! operations: that is its definition, and what runs on an accelerator. On a CPU a fused operation with
+//! a hand-written backward pass takes its place, because candle's elementwise operations run on one
+//! thread and its fused layer normalization and softmax have no backward pass. The tests hold the two
+//! to each other, values and gradients.
+
+mod attention;
+pub mod composed;
+mod gelu;
+mod gemm;
+mod layer_norm;
+mod linear;
+mod math;
+mod relative_error;
+mod rows;
+
+pub(crate) use rows::{sum_of_squares, vectorized};
+
+use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
+
+/// `x · wᵀ + b`: `x` is `[…, in]`, `w` is `[out, in]`, `b` is `[out]`; the result is `[…, out]`.
+///
+/// # Errors
+/// Shapes that do not fit, or a failure of the device.
+pub fn linear(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if x.device().is_cpu() {
+        x.contiguous()?.apply_op3(&w.contiguous()?, b, linear::Linear)
+    } else {
+        composed::linear(x, w, b)
+    }
+}
+
+/// The exact (erf) form of GELU, elementwise: `x · Φ(x)`.
+///
+/// # Errors
+/// A failure of the device.
+pub fn gelu(x: &Tensor) -> Result<Tensor> {
+    if x.device().is_cpu() { x.contiguous()?.apply_op1(gelu::Gelu) } else { composed::gelu(x) }
+}
+
+/// Layer normalization over the last dimension: `(x − mean) / sqrt(variance + eps) · gamma + beta`.
+///
+/// # Errors
+/// Shapes that do not fit, or a failure of the device.
+pub fn layer_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result<Tensor> {
+    if x.device().is_cpu() {
+        x.contiguous()?.apply_op3(gamma, beta, layer_norm::LayerNorm { eps: eps as f32 })
+    } else {
+        composed::layer_norm(x, gamma, beta, eps)
+    }
+}
+
+/// Multi-head attention, `softmax(q·kᵀ / sqrt(head) + bias) · v` for each head.
+///
+/// `q`, `k`, `v` and the result are `[batch, tokens, heads · head]`, a head's features side by side.
+/// `bias` is `[batch, tokens]` and is added to the scores of that key: 0 for a token, a large negative
+/// number for padding. No gradient flows to `bias`.
+///
+/// # Errors
+/// Shapes that do not fit, or a failure of the device.
+pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, bias: &Tensor, heads: usize) -> Result<Tensor> {
+    if q.device().is_cpu() {
+        let bias = bias.flatten_all()?.to_vec1::<f32>()?;
+        let op = attention::Attention { heads, bias };
+        q.contiguous()?.apply_op3(&k.contiguous()?, &v.contiguous()?, op)
+    } else {
+        composed::attention(q, k, v, bias, heads)
+    }
+}
+
+/// How far `x` is from `target`, as a share of `target`: `Σ‖x − target‖² / Σ‖target‖²`, over the rows
+/// whose `mask` is not 0. `x` and `target` are `[batch, tokens, features]`, `mask` is
+/// `[batch, tokens]`; the result is a scalar. No gradient flows to `target` or `mask`.
+///
+/// # Errors
+/// Shapes that do not fit, or a failure of the device.
+pub fn relative_error(x: &Tensor, target: &Tensor, mask: &Tensor) -> Result<Tensor> {
+    if x.device().is_cpu() {
+        let op = relative_error::RelativeError::new(target, mask)?;
+        x.contiguous()?.apply_op1(op)
+    } else {
+        composed::relative_error(x, target, mask)
+    }
+}
+
+/// The values of a contiguous f32 CPU storage.
+pub(crate) fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(all), Some((start, end))) => Ok(&all[start..end]),
+        (CpuStorage::F32(_), None) => bail!("the operation needs a contiguous tensor"),
+        _ => bail!("the operation needs an f32 tensor"),
+    }
+}
+
+/// The values of a tensor that [`Tensor::storage_and_layout`] has opened.
+pub(crate) fn tensor_values<'a>(storage: &'a Storage, layout: &Layout) -> Result<&'a [f32]> {
+    match storage {
+        Storage::Cpu(storage) => values(storage, layout),
+        _ => bail!("the operation needs a tensor on the CPU"),
+    }
+}
+
+/// The values of a contiguous f32 CPU storage, to be changed.
+pub(crate) fn values_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(all), Some((start, end))) => Ok(&mut all[start..end]),
+        (CpuStorage::F32(_), None) => bail!("the operation needs a contiguous tensor"),
+        _ => bail!("the operation needs an f32 tensor"),
+    }
+}

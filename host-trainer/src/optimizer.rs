@@ -1,0 +1,223 @@
+//! AdamW with decoupled weight decay, and clipping of the gradient.
+
+use anyhow::Result;
+use candle_core::backprop::GradStore;
+use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Tensor, Var};
+use rayon::prelude::*;
+
+use crate::ops::{sum_of_squares, tensor_values, values, values_mut, vectorized};
+
+/// The constants of [`AdamW`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamWOptions {
+    /// Decay of the mean of the gradient.
+    pub beta1: f64,
+    /// Decay of the mean of its square.
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    pub eps: f64,
+    /// Decay of weights per step, times the learning rate; not for biases and layer normalization.
+    pub weight_decay: f64,
+}
+
+impl Default for AdamWOptions {
+    fn default() -> Self {
+        AdamWOptions { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.01 }
+    }
+}
+
+struct Slot {
+    var: Var,
+    decays: bool,
+    first: Tensor,
+    second: Tensor,
+}
+
+/// AdamW (Loshchilov and Hutter): `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`,
+/// `w ← w − lr·(m̂ / (√v̂ + eps) + decay·w)` with the bias-corrected `m̂ = m / (1−β₁ᵗ)`,
+/// `v̂ = v / (1−β₂ᵗ)`. Moments are kept in f32.
+pub struct AdamW {
+    slots: Vec<Slot>,
+    options: AdamWOptions,
+    steps: i32,
+}
+
+impl AdamW {
+    /// An optimizer of named variables. Names tell which of them decay.
+    ///
+    /// # Errors
+    /// A failure of the device.
+    pub fn new<'a>(vars: impl Iterator<Item = (&'a str, &'a Var)>, options: AdamWOptions) -> Result<Self> {
+        let slots = vars
+            .map(|(name, var)| {
+                Ok(Slot {
+                    decays: !(name.ends_with(".bias") || name.contains("LayerNorm")),
+                    first: var.zeros_like()?,
+                    second: var.zeros_like()?,
+                    var: var.clone(),
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(AdamW { slots, options, steps: 0 })
+    }
+
+    /// The norm of all gradients together.
+    ///
+    /// # Errors
+    /// A failure of the device.
+    pub fn gradient_norm(&self, gradients: &GradStore) -> Result<f64> {
+        let mut sum = 0.0;
+        for gradient in self.slots.iter().filter_map(|slot| gradients.get(&slot.var)) {
+            sum += squares(gradient)?;
+        }
+        Ok(sum.sqrt())
+    }
+
+    /// One step down the gradients, which are first scaled so that their norm is at most `max_norm`.
+    /// Returns the norm before that.
+    ///
+    /// # Errors
+    /// A failure of the device.
+    pub fn step(&mut self, gradients: &GradStore, rate: f64, max_norm: f64) -> Result<f64> {
+        let norm = self.gradient_norm(gradients)?;
+        let scale = if norm > max_norm { max_norm / norm } else { 1.0 };
+        self.steps += 1;
+        for slot in &mut self.slots {
+            let Some(gradient) = gradients.get(&slot.var) else { continue };
+            let step = Step {
+                options: self.options,
+                scale,
+                rate,
+                decay: if slot.decays { self.options.weight_decay } else { 0.0 },
+                first: 1.0 / (1.0 - self.options.beta1.powi(self.steps)),
+                second: 1.0 / (1.0 - self.options.beta2.powi(self.steps)),
+            };
+            step.apply(slot, &gradient.contiguous()?)?;
+        }
+        Ok(norm)
+    }
+}
+
+/// One step of one variable.
+#[derive(Clone, Copy)]
+struct Step {
+    options: AdamWOptions,
+    /// Multiplies the gradient.
+    scale: f64,
+    rate: f64,
+    decay: f64,
+    /// Corrects the bias of the first moment.
+    first: f64,
+    /// Corrects the bias of the second moment.
+    second: f64,
+}
+
+impl Step {
+    fn apply(&self, slot: &mut Slot, gradient: &Tensor) -> Result<()> {
+        let AdamWOptions { beta1, beta2, eps, .. } = self.options;
+        if gradient.device().is_cpu() {
+            let moment = |beta: f64, squared| Moment {
+                keep: beta as f32,
+                add: (1.0 - beta) as f32,
+                scale: self.scale as f32,
+                squared,
+            };
+            slot.first.inplace_op2(gradient, &moment(beta1, false))?;
+            slot.second.inplace_op2(gradient, &moment(beta2, true))?;
+            slot.var.as_tensor().inplace_op3(&slot.first, &slot.second, self)?;
+            return Ok(());
+        }
+        let gradient = (gradient * self.scale)?;
+        slot.first = ((&slot.first * beta1)? + (&gradient * (1.0 - beta1))?)?;
+        slot.second = ((&slot.second * beta2)? + (gradient.sqr()? * (1.0 - beta2))?)?;
+        let root = ((&slot.second * self.second)?.sqrt()? + eps)?;
+        let direction = ((&slot.first * self.first)?.div(&root)? + (slot.var.as_tensor() * self.decay)?)?;
+        slot.var.set(&(slot.var.as_tensor() - (direction * self.rate)?)?)?;
+        Ok(())
+    }
+}
+
+/// Values that one task handles.
+const CHUNK: usize = 1 << 14;
+
+/// `moment ← keep · moment + add · (scale · gradient)`, or its square.
+struct Moment {
+    keep: f32,
+    add: f32,
+    scale: f32,
+    squared: bool,
+}
+
+impl InplaceOp2 for Moment {
+    fn name(&self) -> &'static str {
+        "adamw_moment"
+    }
+
+    fn cpu_fwd(
+        &self,
+        moment: &mut CpuStorage,
+        moment_layout: &Layout,
+        gradient: &CpuStorage,
+        gradient_layout: &Layout,
+    ) -> candle_core::Result<()> {
+        let gradient = values(gradient, gradient_layout)?;
+        let moment = values_mut(moment, moment_layout)?;
+        moment.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK)).for_each(|(moment, gradient)| {
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (moment, gradient) in moment.iter_mut().zip(gradient) {
+                        let gradient = gradient * self.scale;
+                        let term = if self.squared { gradient * gradient } else { gradient };
+                        *moment = self.keep * *moment + self.add * term;
+                    }
+                },
+            );
+        });
+        Ok(())
+    }
+}
+
+impl InplaceOp3 for Step {
+    fn name(&self) -> &'static str {
+        "adamw_step"
+    }
+
+    fn cpu_fwd(
+        &self,
+        weight: &mut CpuStorage,
+        weight_layout: &Layout,
+        first: &CpuStorage,
+        first_layout: &Layout,
+        second: &CpuStorage,
+        second_layout: &Layout,
+    ) -> candle_core::Result<()> {
+        let (first, second) = (values(first, first_layout)?, values(second, second_layout)?);
+        let weight = values_mut(weight, weight_layout)?;
+        let (rate, shrink) = (self.rate as f32, (1.0 - self.rate * self.decay) as f32);
+        let (first_scale, second_scale) = (self.first as f32, self.second as f32);
+        let eps = self.options.eps as f32;
+        let moments = first.par_chunks(CHUNK).zip(second.par_chunks(CHUNK));
+        weight.par_chunks_mut(CHUNK).zip(moments).for_each(|(weight, (first, second))| {
+            vectorized(
+                #[inline(always)]
+                || {
+                    for ((weight, first), second) in weight.iter_mut().zip(first).zip(second) {
+                        let root = (second * second_scale).sqrt() + eps;
+                        *weight = *weight * shrink - rate * (first * first_scale) / root;
+                    }
+                },
+            );
+        });
+        Ok(())
+    }
+}
+
+fn squares(gradient: &Tensor) -> Result<f64> {
+    let gradient = gradient.contiguous()?;
+    if gradient.device().is_cpu() {
+        let (storage, layout) = gradient.storage_and_layout();
+        return Ok(sum_of_squares(tensor_values(&storage, layout)?));
+    }
+    Ok(f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?))
+}

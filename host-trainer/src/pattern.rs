@@ -1,0 +1,150 @@
+//! Blocks of four weights, and finding out which way a matrix was pruned.
+
+use anyhow::{Result, ensure};
+
+/// Which four weights of an `[out, in]` matrix live and die together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
+pub enum Pattern {
+    /// Four consecutive outputs of one input: rows `4i … 4i+3` of a column.
+    OutputBlock,
+    /// Four consecutive inputs of one output: columns `4j … 4j+3` of a row.
+    InputBlock,
+}
+
+impl core::fmt::Display for Pattern {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Pattern::OutputBlock => "output-block",
+            Pattern::InputBlock => "input-block",
+        })
+    }
+}
+
+/// Weights in a block.
+pub const BLOCK: usize = 4;
+
+impl Pattern {
+    /// The four places of a block of a row-major `[rows, columns]` matrix. Blocks are numbered
+    /// row-major: of `[rows / 4, columns]` for [`Pattern::OutputBlock`], of `[rows, columns / 4]` for
+    /// [`Pattern::InputBlock`].
+    pub fn places(self, block: usize, columns: usize) -> [usize; BLOCK] {
+        match self {
+            Pattern::OutputBlock => {
+                let first = block / columns * BLOCK * columns + block % columns;
+                core::array::from_fn(|i| first + i * columns)
+            }
+            Pattern::InputBlock => core::array::from_fn(|i| block * BLOCK + i),
+        }
+    }
+
+    /// Checks that a matrix can be cut into blocks.
+    ///
+    /// # Errors
+    /// When the blocked dimension is not a multiple of four.
+    pub fn check(self, rows: usize, columns: usize) -> Result<()> {
+        let (name, size) = match self {
+            Pattern::OutputBlock => ("outputs", rows),
+            Pattern::InputBlock => ("inputs", columns),
+        };
+        ensure!(size % BLOCK == 0, "{size} {name} cannot be cut into blocks of four ({self})");
+        Ok(())
+    }
+
+    /// The number of blocks whose four weights are all 0.
+    pub fn zero_blocks(self, weights: &[f32], columns: usize) -> usize {
+        (0..weights.len() / BLOCK)
+            .filter(|&block| self.places(block, columns).iter().all(|&at| weights[at] == 0.0))
+            .count()
+    }
+}
+
+/// The zeros of a matrix, seen both ways.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Census {
+    /// Weights.
+    pub weights: usize,
+    /// Weights that are 0.
+    pub zeros: usize,
+    /// All-zero blocks of four outputs.
+    pub output_blocks: usize,
+    /// All-zero blocks of four inputs.
+    pub input_blocks: usize,
+}
+
+/// The share of a matrix that must be 0 for it to count as pruned. Trained weights are hardly ever
+/// exactly 0; f16 and small rounding make a few.
+const DENSE_BELOW: f64 = 0.02;
+
+/// The share of a matrix's zeros that lie in all-zero blocks when the pattern explains them. Below 1,
+/// because kept blocks may hold zeros too.
+const EXPLAINED_ABOVE: f64 = 0.9;
+
+impl Census {
+    /// Counts a row-major matrix of `columns` columns.
+    pub fn new(weights: &[f32], columns: usize) -> Self {
+        Census {
+            weights: weights.len(),
+            zeros: weights.iter().filter(|&&w| w == 0.0).count(),
+            output_blocks: Pattern::OutputBlock.zero_blocks(weights, columns),
+            input_blocks: Pattern::InputBlock.zero_blocks(weights, columns),
+        }
+    }
+
+    /// The share of weights that are 0.
+    pub fn sparsity(&self) -> f64 {
+        if self.weights == 0 { 0.0 } else { self.zeros as f64 / self.weights as f64 }
+    }
+
+    /// Whether the matrix has so few zeros that it was not pruned.
+    pub fn is_dense(&self) -> bool {
+        self.sparsity() < DENSE_BELOW
+    }
+
+    /// The share of the zeros that all-zero blocks of `pattern` explain; 1 when there are none.
+    pub fn explained(&self, pattern: Pattern) -> f64 {
+        let blocks = match pattern {
+            Pattern::OutputBlock => self.output_blocks,
+            Pattern::InputBlock => self.input_blocks,
+        };
+        if self.zeros == 0 { 1.0 } else { (blocks * BLOCK) as f64 / self.zeros as f64 }
+    }
+}
+
+/// The pattern that the zeros of a network's matrices follow: names, censuses. `None` when every matrix
+/// is dense. Dense matrices beside pruned ones are welcome: they have nothing to explain.
+///
+/// # Errors
+/// A pruned matrix whose zeros neither pattern explains, or whose pattern differs from that of the
+/// others; the message names it and gives both figures.
+pub fn detect<'a>(censuses: impl IntoIterator<Item = (&'a str, Census)>) -> Result<Option<Pattern>> {
+    let mut found: Option<(Pattern, &str)> = None;
+    for (name, census) in censuses {
+        if census.is_dense() {
+            continue;
+        }
+        let (output, input) = (census.explained(Pattern::OutputBlock), census.explained(Pattern::InputBlock));
+        let figures = format!(
+            "{:.1} % of its weights are zero; blocks of four outputs explain {:.1} % of the zeros, blocks \
+             of four inputs {:.1} %",
+            100.0 * census.sparsity(),
+            100.0 * output,
+            100.0 * input
+        );
+        ensure!(
+            output.max(input) >= EXPLAINED_ABOVE,
+            "{name}: {figures}: neither pattern; prune it in 1×4 blocks (finetune --sparsity)"
+        );
+        let pattern = if output >= input { Pattern::OutputBlock } else { Pattern::InputBlock };
+        match found {
+            // Where a matrix is all but zero, both ways explain it and it may follow the others.
+            Some((other, first)) if other != pattern => ensure!(
+                census.explained(other) >= EXPLAINED_ABOVE,
+                "{name}: {figures}; {first} follows the other pattern ({other}), and one file holds one \
+                 pattern"
+            ),
+            Some(_) => {}
+            None => found = Some((pattern, name)),
+        }
+    }
+    Ok(found.map(|(pattern, _)| pattern))
+}

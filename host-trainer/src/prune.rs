@@ -1,0 +1,128 @@
+//! Which blocks of a matrix are kept.
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::checkpoint::Parameters;
+use crate::config::Config;
+use crate::pattern::{BLOCK, Census, Pattern, detect};
+
+/// Masks by parameter name: 1 for a kept weight, 0 for a pruned one, in the shape of the matrix.
+pub type Masks = std::collections::BTreeMap<String, Vec<f32>>;
+
+/// The mask that keeps the blocks of largest mean |w| and prunes the share `sparsity` of them, rounded to
+/// whole blocks. Among equal blocks the later one goes first.
+///
+/// # Errors
+/// A matrix that cannot be cut into blocks, or a sparsity outside 0 to 1.
+pub fn block_mask(weights: &[f32], columns: usize, pattern: Pattern, sparsity: f64) -> Result<Vec<f32>> {
+    ensure!(
+        (0.0..1.0).contains(&sparsity),
+        "--sparsity {sparsity}: give a share of the weights, at least 0 and below 1"
+    );
+    pattern.check(weights.len() / columns.max(1), columns)?;
+    let blocks = weights.len() / BLOCK;
+    let pruned = (blocks as f64 * sparsity).round() as usize;
+    let magnitude = |block| pattern.places(block, columns).iter().map(|&at| weights[at].abs()).sum::<f32>();
+    let mut order: Vec<(f32, usize)> = (0..blocks).map(|block| (magnitude(block), block)).collect();
+    order.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
+    let mut mask = vec![1.0; weights.len()];
+    for &(_, block) in order.iter().take(pruned) {
+        pattern.places(block, columns).iter().for_each(|&at| mask[at] = 0.0);
+    }
+    Ok(mask)
+}
+
+/// Masks for all encoder matrices, each pruned to `sparsity` on its own.
+///
+/// # Errors
+/// As for [`block_mask`]; the message names the matrix.
+pub fn one_shot(config: &Config, parameters: &Parameters, pattern: Pattern, sparsity: f64) -> Result<Masks> {
+    matrices(config, parameters)?
+        .into_iter()
+        .map(|(name, weights, columns)| {
+            let mask = block_mask(weights, columns, pattern, sparsity).with_context(|| name.clone())?;
+            Ok((name, mask))
+        })
+        .collect()
+}
+
+/// Masks that keep the zero blocks with which the checkpoint came, and the pattern that they follow.
+/// A kept block may hold zeros, which train on. Dense matrices get no mask.
+///
+/// # Errors
+/// A checkpoint without pruned matrices, or whose zeros follow neither `pattern` (when given) nor, for
+/// `None`, any pattern.
+pub fn lock(config: &Config, parameters: &Parameters, pattern: Option<Pattern>) -> Result<(Masks, Pattern)> {
+    let matrices = matrices(config, parameters)?;
+    let censuses =
+        matrices.iter().map(|(name, weights, columns)| (name.as_str(), Census::new(weights, *columns)));
+    let found = match detect(censuses)? {
+        Some(found) => found,
+        None => bail!("the checkpoint has no pruned matrix to lock; prune it with --schedule oneshot"),
+    };
+    if let Some(asked) = pattern {
+        ensure!(asked == found, "the checkpoint is pruned in the pattern {found}, not {asked}");
+    }
+    let mut masks = Masks::new();
+    for (name, weights, columns) in matrices {
+        if Census::new(weights, columns).is_dense() {
+            continue;
+        }
+        found.check(weights.len() / columns, columns).with_context(|| name.clone())?;
+        let mut mask = vec![1.0; weights.len()];
+        for block in 0..weights.len() / BLOCK {
+            let places = found.places(block, columns);
+            if places.iter().all(|&at| weights[at] == 0.0) {
+                places.iter().for_each(|&at| mask[at] = 0.0);
+            }
+        }
+        masks.insert(name, mask);
+    }
+    Ok((masks, found))
+}
+
+/// Sets pruned weights to exactly 0.
+pub fn apply(parameters: &mut Parameters, masks: &Masks) {
+    for (name, mask) in masks {
+        if let Some(weights) = parameters.get_mut(name) {
+            for (weight, mask) in weights.iter_mut().zip(mask) {
+                if *mask == 0.0 {
+                    *weight = 0.0;
+                }
+            }
+        }
+    }
+}
+
+/// Counts the pruned weights and checks that each is exactly 0.
+///
+/// # Errors
+/// A pruned weight that is not 0.
+pub fn assert_pruned(parameters: &Parameters, masks: &Masks) -> Result<usize> {
+    let mut count = 0;
+    for (name, mask) in masks {
+        let weights = parameters.get(name).with_context(|| format!("{name} is missing"))?;
+        for (weight, mask) in weights.iter().zip(mask) {
+            if *mask == 0.0 {
+                ensure!(*weight == 0.0, "{name}: a pruned weight became {weight}");
+                count += 1;
+            }
+        }
+    }
+    Ok(count)
+}
+
+/// The encoder's matrices: name, values, columns.
+fn matrices<'a>(config: &Config, parameters: &'a Parameters) -> Result<Vec<(String, &'a [f32], usize)>> {
+    let shapes: std::collections::BTreeMap<_, _> = config.parameters().into_iter().collect();
+    config
+        .prunable()
+        .into_iter()
+        .map(|name| {
+            let values = parameters.get(&name).with_context(|| format!("{name} is missing"))?;
+            let columns = shapes.get(&name).and_then(|shape| shape.last()).copied();
+            let columns = columns.with_context(|| format!("{name} has no shape"))?;
+            Ok((name, values.as_slice(), columns))
+        })
+        .collect()
+}

@@ -1,0 +1,98 @@
+//! Exact match and F1, as the official evaluation scripts of SQuAD v1.1 and v2.0 count them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::Dataset;
+
+/// The scores of a set of predictions, in percent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scores {
+    /// Mean exact match, 0 to 100.
+    pub exact_match: f64,
+    /// Mean F1, 0 to 100.
+    pub f1: f64,
+    /// Questions that were counted.
+    pub total: usize,
+}
+
+/// Lower case, without ASCII punctuation, without the words *a*, *an* and *the*, single spaces.
+pub fn normalize_answer(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let kept: String = lower.chars().filter(|c| !c.is_ascii_punctuation()).collect();
+    replace_articles(&kept).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Replaces `\b(a|an|the)\b` by a space. A word is a run of word characters as Python's `re` sees
+/// them, so "a–b" loses its "a".
+fn replace_articles(text: &str) -> String {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let in_word = is_word(first);
+        let end = rest.find(|c| is_word(c) != in_word).unwrap_or(rest.len());
+        let (run, tail) = rest.split_at(end);
+        out.push_str(if in_word && matches!(run, "a" | "an" | "the") { " " } else { run });
+        rest = tail;
+    }
+    out
+}
+
+/// Whether two answers are equal once normalized.
+pub fn exact_match(prediction: &str, answer: &str) -> bool {
+    normalize_answer(prediction) == normalize_answer(answer)
+}
+
+/// F1 of the bags of words of two normalized answers, 0 to 1. Two empty bags score 1, one empty bag 0.
+pub fn f1(prediction: &str, answer: &str) -> f64 {
+    let (prediction, answer) = (normalize_answer(prediction), normalize_answer(answer));
+    let (predicted, expected): (Vec<&str>, Vec<&str>) =
+        (prediction.split_whitespace().collect(), answer.split_whitespace().collect());
+    if predicted.is_empty() || expected.is_empty() {
+        return f64::from(u8::from(predicted.is_empty() && expected.is_empty()));
+    }
+    let mut remaining: HashMap<&str, usize> = HashMap::new();
+    for word in &expected {
+        *remaining.entry(word).or_default() += 1;
+    }
+    let mut same = 0usize;
+    for word in &predicted {
+        if let Some(count @ 1..) = remaining.get_mut(word) {
+            *count -= 1;
+            same += 1;
+        }
+    }
+    if same == 0 {
+        return 0.0;
+    }
+    let precision = same as f64 / predicted.len() as f64;
+    let recall = same as f64 / expected.len() as f64;
+    2.0 * precision * recall / (precision + recall)
+}
+
+/// Scores predicted texts, by question id.
+///
+/// Each question counts the best of its answers, separately for the two measures; a question without a
+/// prediction counts 0. As in the script of v2.0, answers that normalize to nothing are left out, and a
+/// question that is left without an answer is answered by the empty text.
+pub fn evaluate(dataset: &Dataset, predictions: &BTreeMap<String, String>) -> Scores {
+    let (mut exact_sum, mut f1_sum, mut total) = (0.0, 0.0, 0usize);
+    for (_, question) in dataset.questions() {
+        total += 1;
+        let Some(prediction) = predictions.get(&question.id) else { continue };
+        let mut answers: Vec<&str> = question
+            .answers
+            .iter()
+            .map(|answer| answer.text.as_str())
+            .filter(|text| !normalize_answer(text).is_empty())
+            .collect();
+        if answers.is_empty() {
+            answers.push("");
+        }
+        let best = |score: &dyn Fn(&str) -> f64| answers.iter().map(|a| score(a)).fold(0.0, f64::max);
+        exact_sum += best(&|answer| f64::from(u8::from(exact_match(prediction, answer))));
+        f1_sum += best(&|answer| f1(prediction, answer));
+    }
+    let percent = |sum: f64| if total == 0 { 0.0 } else { 100.0 * sum / total as f64 };
+    Scores { exact_match: percent(exact_sum), f1: percent(f1_sum), total }
+}
