@@ -21,6 +21,7 @@ extern crate std;
 #[cfg(target_endian = "big")]
 compile_error!("packed files are used in place and are little-endian");
 
+mod dispatch;
 mod isa;
 mod kernels;
 pub mod layout;
@@ -28,6 +29,15 @@ pub mod math;
 pub mod matrix;
 pub mod parallel;
 pub mod scalar;
+#[cfg(any(
+    target_arch = "x86_64",
+    target_arch = "aarch64",
+    all(target_arch = "wasm32", target_feature = "simd128")
+))]
+mod vector;
+#[cfg(target_arch = "x86_64")]
+pub mod x86_64;
 
+pub use dispatch::{available, best, kernels_for};
 pub use isa::Isa;
 pub use kernels::{DenseRows, Embeddings, Epilogue, Kernels, ShapeError, Table};

@@ -3,10 +3,10 @@
 //! Each function does, for every lane by itself, a fixed sequence of operations; the other modules give the same
 //! bits. Written to be read; the compiler vectorizes some of it anyway.
 
-mod attention;
-mod block_sparse;
-mod normalize;
-mod quantize;
+pub(crate) mod attention;
+pub(crate) mod block_sparse;
+pub(crate) mod normalize;
+pub(crate) mod quantize;
 
 pub use attention::{dense_i8, dense_u8, softmax};
 pub use block_sparse::{input_block, output_block};

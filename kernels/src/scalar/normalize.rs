@@ -77,13 +77,19 @@ pub fn embed(
 }
 
 /// One row of an embedding table.
-enum Row<'a> {
+pub(crate) enum Row<'a> {
+    /// The integers and their scale.
     I8(&'a [i8], f32),
+    /// Half precision, as bits.
     F16(&'a [u16]),
 }
 
 impl<'a> Row<'a> {
-    fn of(table: &Table<'a>, row: usize, features: usize) -> Result<Self, ShapeError> {
+    /// The row's features.
+    ///
+    /// # Errors
+    /// The table has no such row.
+    pub(crate) fn of(table: &Table<'a>, row: usize, features: usize) -> Result<Self, ShapeError> {
         let range = row * features..(row + 1) * features;
         match *table {
             Table::I8 { values, scales } => {
@@ -94,11 +100,21 @@ impl<'a> Row<'a> {
         .ok_or(ShapeError)
     }
 
+    /// One feature; 0 past the end.
     #[inline]
-    fn get(&self, feature: usize) -> f32 {
+    pub(crate) fn get(&self, feature: usize) -> f32 {
         match self {
             Row::I8(values, scale) => values.get(feature).map_or(0.0, |&q| f32::from(q) * scale),
             Row::F16(values) => values.get(feature).map_or(0.0, |&bits| f16::from_bits(bits).to_f32()),
+        }
+    }
+
+    /// Features.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32"))]
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Row::I8(values, _) => values.len(),
+            Row::F16(values) => values.len(),
         }
     }
 }

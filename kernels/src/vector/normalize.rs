@@ -1,0 +1,73 @@
+//! LayerNorm over features.
+
+use super::{Columns, Vector, for_columns};
+use crate::ShapeError;
+use crate::scalar::normalize::check_layer_norm;
+
+/// See [`crate::Kernels::layer_norm`].
+#[inline(always)]
+pub(crate) fn layer_norm<V: Vector>(
+    v: V,
+    x: &mut [f32],
+    gamma: &[f32],
+    beta: &[f32],
+    epsilon: f32,
+    absmax: &mut [f32],
+) -> Result<(), ShapeError> {
+    let lanes = check_layer_norm(x, gamma, beta, absmax)?;
+    for_columns!(V, lanes, 4, |column, K| {
+        let at = Columns { rows: gamma.len(), lanes, column };
+        // SAFETY: `x` has a row of `lanes` elements for each of `gamma` and `beta`, `absmax` one.
+        unsafe {
+            columns::<V, K>(v, x.as_mut_ptr(), gamma, beta, epsilon, at, absmax.as_mut_ptr());
+        }
+    });
+    Ok(())
+}
+
+/// # Safety
+/// `x` must be valid for the rows and `absmax` for one row, `K` vectors from the column on; `gamma` and `beta` have
+/// as many elements as there are rows.
+#[inline(always)]
+unsafe fn columns<V: Vector, const K: usize>(
+    v: V,
+    x: *mut f32,
+    gamma: &[f32],
+    beta: &[f32],
+    epsilon: f32,
+    at: Columns,
+    absmax: *mut f32,
+) {
+    // SAFETY: vector `k` of the group of columns, for each row.
+    let load = |row, k| unsafe { v.load(x.add(at.at(row) + k * V::LANES)) };
+    let count = v.splat(1.0 / at.rows as f32);
+    let mut sum = [v.splat(0.0); K];
+    for row in 0..at.rows {
+        sum = core::array::from_fn(|k| v.add(sum[k], load(row, k)));
+    }
+    let mean = sum.map(|sum| v.mul(sum, count));
+    let mut squares = [v.splat(0.0); K];
+    for row in 0..at.rows {
+        squares = core::array::from_fn(|k| {
+            let x = v.sub(load(row, k), mean[k]);
+            v.add(squares[k], v.mul(x, x))
+        });
+    }
+    let epsilon = v.splat(epsilon);
+    let inverse = squares.map(|sum| v.div(v.splat(1.0), v.sqrt(v.add(v.mul(sum, count), epsilon))));
+    let mut most = [v.splat(0.0); K];
+    for ((row, &gamma), &beta) in (0..at.rows).zip(gamma).zip(beta) {
+        let (gamma, beta) = (v.splat(gamma), v.splat(beta));
+        for k in 0..K {
+            let normal = v.mul(v.sub(load(row, k), mean[k]), inverse[k]);
+            let y = v.add(v.mul(normal, gamma), beta);
+            most[k] = v.max(v.abs(y), most[k]);
+            // SAFETY: vector `k` of the group of columns.
+            unsafe { v.store(y, x.add(at.at(row) + k * V::LANES)) }
+        }
+    }
+    for (k, most) in most.into_iter().enumerate() {
+        // SAFETY: as above.
+        unsafe { v.store(most, absmax.add(at.column + k * V::LANES)) }
+    }
+}

@@ -1,0 +1,145 @@
+//! AVX-512 F, BW, VL and VNNI.
+
+use core::arch::x86_64::*;
+
+use super::cpuid::Features;
+use crate::vector::{Vector, float_kernels, vector_operations};
+use crate::{Isa, Kernels};
+
+/// Proof that AVX-512 F, BW, VL and VNNI can be used.
+#[derive(Clone, Copy, Debug)]
+pub struct Avx512Vnni(());
+
+impl Avx512Vnni {
+    /// The token, if the CPU has the instructions and the operating system saves their registers.
+    pub fn new() -> Option<Self> {
+        Features::detect().avx512vnni.then_some(Self(()))
+    }
+
+    pub(super) fn kernels() -> Option<&'static dyn Kernels> {
+        Self::new().map(|_| &Self(()) as &dyn Kernels)
+    }
+}
+
+impl Kernels for Avx512Vnni {
+    fn isa(&self) -> Isa {
+        Isa::Avx512Vnni
+    }
+
+    float_kernels!("avx512f,avx512bw,avx512vl,avx512vnni");
+}
+
+impl Vector for Avx512Vnni {
+    const LANES: usize = 16;
+    type F32 = __m512;
+    type I32 = __m512i;
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> __m512 {
+        // SAFETY: the caller vouches for the memory, the token for the instruction.
+        unsafe { _mm512_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, x: __m512, to: *mut f32) {
+        // SAFETY: as for `load`.
+        unsafe { _mm512_storeu_ps(to, x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i32(self, from: *const i32) -> __m512i {
+        // SAFETY: as for `load`.
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_i32(self, x: __m512i, to: *mut i32) {
+        // SAFETY: as for `load`.
+        unsafe { _mm512_storeu_si512(to.cast(), x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8(self, from: *const i8) -> __m512i {
+        // SAFETY: as for `load`.
+        unsafe { _mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_f16(self, from: *const u16) -> __m512 {
+        // SAFETY: as for `load`.
+        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(self, x: __m512i, to: *mut i8) {
+        // SAFETY: as for `load`.
+        unsafe { _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(x)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_blocks(self, x: __m512i, to: *mut i8, stride: usize) {
+        // SAFETY: as for `load`, block by block.
+        unsafe {
+            _mm_storeu_si128(to.cast(), _mm512_extracti32x4_epi32::<0>(x));
+            _mm_storeu_si128(to.add(stride).cast(), _mm512_extracti32x4_epi32::<1>(x));
+            _mm_storeu_si128(to.add(2 * stride).cast(), _mm512_extracti32x4_epi32::<2>(x));
+            _mm_storeu_si128(to.add(3 * stride).cast(), _mm512_extracti32x4_epi32::<3>(x));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_blocks(self, from: *const f32, stride: usize) -> __m512 {
+        // SAFETY: as for `load`, block by block.
+        unsafe {
+            let x = _mm512_castps128_ps512(_mm_loadu_ps(from));
+            let x = _mm512_insertf32x4::<1>(x, _mm_loadu_ps(from.add(stride)));
+            let x = _mm512_insertf32x4::<2>(x, _mm_loadu_ps(from.add(2 * stride)));
+            _mm512_insertf32x4::<3>(x, _mm_loadu_ps(from.add(3 * stride)))
+        }
+    }
+
+    #[inline(always)]
+    fn transpose4(self, [a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
+        // SAFETY: the token proves the instructions, as in all methods below.
+        unsafe {
+            let (low, high) = (_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+            let (low2, high2) = (_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+            [
+                _mm512_unpacklo_epi64(low, low2),
+                _mm512_unpackhi_epi64(low, low2),
+                _mm512_unpacklo_epi64(high, high2),
+                _mm512_unpackhi_epi64(high, high2),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn select_less(self, a: __m512, b: __m512, x: __m512, y: __m512) -> __m512 {
+        // SAFETY: as in `transpose4`.
+        unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b), y, x) }
+    }
+
+    vector_operations! {
+        fn splat(x: f32) -> __m512 = _mm512_set1_ps;
+        fn splat_i32(x: i32) -> __m512i = _mm512_set1_epi32;
+        fn add(a: __m512, b: __m512) -> __m512 = _mm512_add_ps;
+        fn sub(a: __m512, b: __m512) -> __m512 = _mm512_sub_ps;
+        fn mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps;
+        fn div(a: __m512, b: __m512) -> __m512 = _mm512_div_ps;
+        fn sqrt(a: __m512) -> __m512 = _mm512_sqrt_ps;
+        fn max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps;
+        fn min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps;
+        fn to_f32(a: __m512i) -> __m512 = _mm512_cvtepi32_ps;
+        fn to_bits(a: __m512) -> __m512i = _mm512_castps_si512;
+        fn with_bits(a: __m512i) -> __m512 = _mm512_castsi512_ps;
+        fn add_i32(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi32;
+        fn and(a: __m512i, b: __m512i) -> __m512i = _mm512_and_si512;
+        fn or(a: __m512i, b: __m512i) -> __m512i = _mm512_or_si512;
+    }
+
+    #[inline(always)]
+    fn shl<const N: u32>(self, a: __m512i) -> __m512i {
+        // SAFETY: as in `transpose4`.
+        unsafe { _mm512_slli_epi32::<N>(a) }
+    }
+}
