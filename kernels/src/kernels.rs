@@ -40,7 +40,7 @@ pub struct DenseRows<'a> {
     pub values: &'a [i8],
     /// Distance between rows, at least `cols`.
     pub stride: usize,
-    /// Inputs of the product, a multiple of 4.
+    /// Inputs of the product, a multiple of 4 up to [`crate::matrix::MAX_DIM`].
     pub cols: usize,
     /// Sum of each row's `cols` values; its length is the number of rows.
     pub sums: &'a [i32],

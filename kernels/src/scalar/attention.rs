@@ -3,6 +3,7 @@
 use super::{check_lanes, ensure};
 use crate::layout::TILE;
 use crate::math;
+use crate::matrix::MAX_DIM;
 use crate::{DenseRows, ShapeError};
 
 /// See [`crate::Kernels::dense_i8`].
@@ -48,10 +49,14 @@ pub(crate) fn check_dense(
 ) -> Result<usize, ShapeError> {
     let lanes = check_lanes(x_scales.len())?;
     let count = rows.sums.len();
-    ensure(rows.cols.is_multiple_of(4) && rows.cols <= rows.stride && rows.scales.len() == count)?;
-    ensure(x_len == rows.cols * lanes && out.len() == count * lanes)?;
-    let needed = count.checked_sub(1).map_or(0, |last| last * rows.stride + rows.cols);
-    ensure(rows.values.len() >= needed)?;
+    ensure(rows.cols.is_multiple_of(4) && rows.cols <= rows.stride.min(MAX_DIM))?;
+    ensure(rows.scales.len() == count)?;
+    ensure(Some(x_len) == rows.cols.checked_mul(lanes) && Some(out.len()) == count.checked_mul(lanes))?;
+    let needed = match count.checked_sub(1) {
+        Some(last) => last.checked_mul(rows.stride).and_then(|start| start.checked_add(rows.cols)),
+        None => Some(0),
+    };
+    ensure(needed.is_some_and(|needed| needed <= rows.values.len()))?;
     Ok(lanes)
 }
 

@@ -49,7 +49,7 @@ pub(crate) fn check_layer_norm(
     absmax: &[f32],
 ) -> Result<usize, ShapeError> {
     let lanes = check_lanes(absmax.len())?;
-    ensure(x.len() == gamma.len() * lanes && beta.len() == gamma.len())?;
+    ensure(Some(x.len()) == gamma.len().checked_mul(lanes) && beta.len() == gamma.len())?;
     Ok(lanes)
 }
 
@@ -90,7 +90,8 @@ impl<'a> Row<'a> {
     /// # Errors
     /// The table has no such row.
     pub(crate) fn of(table: &Table<'a>, row: usize, features: usize) -> Result<Self, ShapeError> {
-        let range = row * features..(row + 1) * features;
+        let start = row.checked_mul(features).ok_or(ShapeError)?;
+        let range = start..start.checked_add(features).ok_or(ShapeError)?;
         match *table {
             Table::I8 { values, scales } => {
                 values.get(range).zip(scales.get(row)).map(|(values, &scale)| Row::I8(values, scale))

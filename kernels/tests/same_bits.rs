@@ -1,0 +1,56 @@
+//! Every instruction set of this machine gives the bits of the scalar kernels.
+
+extern crate alloc;
+
+mod runner;
+
+use blockspan_kernels::{Isa, Kernels, available, best, kernels_for};
+use runner::{floats, products};
+
+/// Runs a comparison for every instruction set but the scalar one.
+fn each(compare: fn(&dyn Kernels)) {
+    for kernels in available().filter(|&isa| isa != Isa::Scalar).filter_map(kernels_for) {
+        println!("{}", kernels.isa());
+        compare(kernels);
+    }
+}
+
+macro_rules! comparisons {
+    ($($name:ident: $compare:path,)*) => {$(
+        #[test]
+        fn $name() {
+            each($compare);
+        }
+    )*};
+}
+
+comparisons! {
+    output_block_products_of_any_shape: products::output_block,
+    input_block_products_of_any_shape_and_panel: products::input_block,
+    dense_products_of_any_shape: products::dense,
+    products_refuse_wrong_shapes: products::refuses_wrong_shapes,
+    absmax_of_any_floats: floats::absmax,
+    quantization_of_any_floats_in_three_layouts: floats::quantize,
+    quantization_of_rows_of_any_length: floats::quantize_rows_of_any_length,
+    softmax_of_any_scores: floats::softmax,
+    layer_norm_of_any_floats: floats::layer_norm,
+    embeddings_of_any_table: floats::embed,
+    linear_layer_of_any_floats: floats::linear,
+    float_kernels_refuse_wrong_shapes: floats::refuses_wrong_shapes,
+}
+
+#[test]
+fn the_scalar_kernels_refuse_wrong_shapes() {
+    let scalar = kernels_for(Isa::Scalar).unwrap();
+    products::refuses_wrong_shapes(scalar);
+    floats::refuses_wrong_shapes(scalar);
+}
+
+#[test]
+fn the_best_is_available_and_kernels_are_those_asked_for() {
+    assert_eq!(available().last(), Some(best().isa()));
+    assert_eq!(available().next(), Some(Isa::Scalar));
+    for isa in available() {
+        assert_eq!(kernels_for(isa).unwrap().isa(), isa);
+    }
+}
