@@ -1,33 +1,9 @@
-//! AVX-512 F, BW, VL and VNNI.
+//! Vectors of 16 lanes.
 
 use core::arch::x86_64::*;
 
-use super::cpuid::Features;
-use crate::vector::{Vector, float_kernels, vector_operations};
-use crate::{Isa, Kernels};
-
-/// Proof that AVX-512 F, BW, VL and VNNI can be used.
-#[derive(Clone, Copy, Debug)]
-pub struct Avx512Vnni(());
-
-impl Avx512Vnni {
-    /// The token, if the CPU has the instructions and the operating system saves their registers.
-    pub fn new() -> Option<Self> {
-        Features::detect().avx512vnni.then_some(Self(()))
-    }
-
-    pub(super) fn kernels() -> Option<&'static dyn Kernels> {
-        Self::new().map(|_| &Self(()) as &dyn Kernels)
-    }
-}
-
-impl Kernels for Avx512Vnni {
-    fn isa(&self) -> Isa {
-        Isa::Avx512Vnni
-    }
-
-    float_kernels!("avx512f,avx512bw,avx512vl,avx512vnni");
-}
+use super::Avx512Vnni;
+use crate::vector::{Vector, vector_operations};
 
 impl Vector for Avx512Vnni {
     const LANES: usize = 16;
