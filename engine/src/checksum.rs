@@ -20,9 +20,7 @@ pub fn xxh64(bytes: &[u8]) -> u64 {
         let [a, b, c, d] = lanes;
         let sum = a.rotate_left(1).wrapping_add(b.rotate_left(7));
         let sum = sum.wrapping_add(c.rotate_left(12)).wrapping_add(d.rotate_left(18));
-        lanes.iter().fold(sum, |hash, &lane| {
-            (hash ^ round(0, lane)).wrapping_mul(P1).wrapping_add(P4)
-        })
+        lanes.iter().fold(sum, |hash, &lane| (hash ^ round(0, lane)).wrapping_mul(P1).wrapping_add(P4))
     } else {
         P5
     };

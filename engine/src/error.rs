@@ -32,9 +32,14 @@ pub enum ParseError {
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ParseError::NotAModel => f.write_str("not a .bspan model (wrong magic number); make one with `blockspan-trainer pack`"),
+            ParseError::NotAModel => {
+                f.write_str("not a .bspan model (wrong magic number); make one with `blockspan-trainer pack`")
+            }
             ParseError::Version(version) => {
-                write!(f, "format version {version}, but this program reads version {VERSION}; pack the model again")
+                write!(
+                    f,
+                    "format version {version}, but this program reads version {VERSION}; pack the model again"
+                )
             }
             ParseError::Unaligned => f.write_str("the model's bytes are not aligned to 64 bytes in memory"),
             ParseError::Truncated { expected, found } => {
@@ -104,7 +109,9 @@ impl fmt::Display for Error {
             }
             Error::TextTooLong => f.write_str("the text is longer than 4 GiB; split it"),
             Error::Token(id) => write!(f, "token id {id} is not in the model's vocabulary"),
-            Error::Internal => f.write_str("internal error: operands of a kernel do not fit; please report it"),
+            Error::Internal => {
+                f.write_str("internal error: operands of a kernel do not fit; please report it")
+            }
         }
     }
 }

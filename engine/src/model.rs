@@ -4,7 +4,9 @@ use blockspan_kernels::matrix::PackedMatrix;
 use blockspan_kernels::{Embeddings, Table};
 
 use crate::error::ParseError;
-use crate::format::{ALIGN, Config, ENTRY_LEN, Entry, HEADER_LEN, Header, Kind, SectionId, WordDtype, section_ids};
+use crate::format::{
+    ALIGN, Config, ENTRY_LEN, Entry, HEADER_LEN, Header, Kind, SectionId, WordDtype, section_ids,
+};
 use crate::tokenizer::{Normalizer, Tokenizer, Vocabulary, WordPieceIndex};
 use crate::workspace;
 use crate::xxh64;
@@ -178,7 +180,10 @@ impl<'a> Sections<'a, ()> {
         for entry in table(bytes, config.layers) {
             let fits = entry.offset.checked_add(entry.length).is_some_and(|end| end <= bytes.len() as u64);
             if entry.offset < end || !entry.offset.is_multiple_of(ALIGN as u64) || !fits {
-                return Err(ParseError::Section(entry.id, "lies outside the file, overlaps or is not aligned"));
+                return Err(ParseError::Section(
+                    entry.id,
+                    "lies outside the file, overlaps or is not aligned",
+                ));
             }
             end = entry.offset + entry.length;
         }

@@ -24,7 +24,7 @@ pub struct Runtime<'r> {
 impl Default for Runtime<'_> {
     /// The best kernels for this machine, on the caller's thread.
     fn default() -> Self {
-        Self { kernels: &blockspan_kernels::scalar::Scalar, parallel: &Serial }
+        Self { kernels: blockspan_kernels::best(), parallel: &Serial }
     }
 }
 
@@ -149,8 +149,9 @@ impl<'s> Session<'s> {
             return Err(too_long);
         }
         let config = self.model.config();
-        if let Some(&(id, _)) =
-            ids.iter().find(|(id, segment)| *id as usize >= config.vocab || *segment as usize >= config.token_types)
+        if let Some(&(id, _)) = ids
+            .iter()
+            .find(|(id, segment)| *id as usize >= config.vocab || *segment as usize >= config.token_types)
         {
             return Err(Error::Token(id));
         }

@@ -27,7 +27,9 @@ impl<'b, I: Iterator<Item = Token>> Windows<'b, I> {
         }
         if self.started {
             let from = self.len.saturating_sub(self.overlap);
-            if let (Some(ids), Some(offsets)) = (self.ids.get_mut(..self.len), self.offsets.get_mut(..self.len)) {
+            if let (Some(ids), Some(offsets)) =
+                (self.ids.get_mut(..self.len), self.offsets.get_mut(..self.len))
+            {
                 ids.copy_within(from.., 0);
                 offsets.copy_within(from.., 0);
             }

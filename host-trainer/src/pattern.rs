@@ -11,6 +11,15 @@ pub enum Pattern {
     InputBlock,
 }
 
+impl From<Pattern> for blockspan_kernels::matrix::Pattern {
+    fn from(pattern: Pattern) -> Self {
+        match pattern {
+            Pattern::OutputBlock => Self::OutputBlock,
+            Pattern::InputBlock => Self::InputBlock,
+        }
+    }
+}
+
 impl core::fmt::Display for Pattern {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
@@ -147,4 +156,83 @@ pub fn detect<'a>(censuses: impl IntoIterator<Item = (&'a str, Census)>) -> Resu
         }
     }
     Ok(found.map(|(pattern, _)| pattern))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Census, Pattern, detect};
+
+    /// A matrix of 8 × 8 whose blocks are zero where `zero(block)` says so.
+    fn matrix(pattern: Pattern, zero: impl Fn(usize) -> bool) -> Vec<f32> {
+        let mut weights = vec![1.0; 64];
+        for block in (0..16).filter(|&block| zero(block)) {
+            pattern.places(block, 8).iter().for_each(|&at| weights[at] = 0.0);
+        }
+        weights
+    }
+
+    #[test]
+    fn places_of_a_block() {
+        // In a matrix of 3 columns: block 4 is column 1 of the second strip of four rows.
+        assert_eq!(Pattern::OutputBlock.places(4, 3), [13, 16, 19, 22]);
+        assert_eq!(Pattern::InputBlock.places(4, 8), [16, 17, 18, 19]);
+    }
+
+    #[test]
+    fn both_patterns_are_told_apart() {
+        for pattern in [Pattern::OutputBlock, Pattern::InputBlock] {
+            let other = match pattern {
+                Pattern::OutputBlock => Pattern::InputBlock,
+                Pattern::InputBlock => Pattern::OutputBlock,
+            };
+            let census = Census::new(&matrix(pattern, |block| block % 5 != 0), 8);
+            assert_eq!(census.zeros, 48);
+            assert_eq!(census.explained(pattern), 1.0);
+            assert!(census.explained(other) < 0.7, "{census:?}");
+            assert_eq!(detect([("w", census)]).expect("a pattern"), Some(pattern));
+        }
+    }
+
+    #[test]
+    fn dense_matrices_have_nothing_to_explain() {
+        let dense = Census::new(&[1.0; 64], 8);
+        assert_eq!(detect([("w", dense)]).expect("dense"), None);
+        // A stray zero, as rounding to f16 makes, is no pruning.
+        let mut stray = vec![1.0; 64 * 64];
+        stray[77] = 0.0;
+        let pruned = Census::new(&matrix(Pattern::InputBlock, |block| block % 2 == 0), 8);
+        let found = detect([("a", Census::new(&stray, 64)), ("b", pruned), ("c", dense)]);
+        assert_eq!(found.expect("a pattern"), Some(Pattern::InputBlock));
+    }
+
+    #[test]
+    fn a_few_zeros_inside_kept_blocks_do_not_disturb() {
+        let mut weights = matrix(Pattern::OutputBlock, |block| block % 4 != 0);
+        let kept = weights.iter().position(|&w| w != 0.0).expect("a kept weight");
+        weights[kept] = 0.0;
+        assert_eq!(detect([("w", Census::new(&weights, 8))]).expect("a pattern"), Some(Pattern::OutputBlock));
+    }
+
+    #[test]
+    fn unstructured_zeros_are_refused_by_name_with_both_figures() {
+        let weights: Vec<f32> = (0..64).map(|i| if (i * 7) % 3 == 0 { 0.0 } else { 1.0 }).collect();
+        let message =
+            detect([("layer.weight", Census::new(&weights, 8))]).expect_err("no pattern").to_string();
+        assert!(message.starts_with("layer.weight: 34.4 % "), "{message}");
+        assert!(
+            message.contains("four outputs explain 0.0 %") && message.contains("four inputs 0.0 %"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn one_network_follows_one_pattern() {
+        let output = Census::new(&matrix(Pattern::OutputBlock, |block| block % 5 != 0), 8);
+        let input = Census::new(&matrix(Pattern::InputBlock, |block| block % 5 != 0), 8);
+        let message = detect([("a", output), ("b", input)]).expect_err("mixed").to_string();
+        assert!(message.starts_with("b: ") && message.contains("a follows"), "{message}");
+        // An all-zero matrix follows whatever the others do.
+        let zero = Census::new(&[0.0; 64], 8);
+        assert_eq!(detect([("a", input), ("b", zero)]).expect("a pattern"), Some(Pattern::InputBlock));
+    }
 }

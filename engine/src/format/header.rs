@@ -109,12 +109,10 @@ impl Header {
             return Err(ParseError::NotAModel);
         }
         let found = bytes.len() as u64;
-        let header = bytes
-            .get(..HEADER_LEN)
-            .ok_or(ParseError::Truncated { expected: HEADER_LEN as u64, found })?;
-        let word = |at: usize| {
-            header.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
-        };
+        let header =
+            bytes.get(..HEADER_LEN).ok_or(ParseError::Truncated { expected: HEADER_LEN as u64, found })?;
+        let word =
+            |at: usize| header.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes);
         let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
         if word(8) != VERSION {
             return Err(ParseError::Version(word(8)));
@@ -156,7 +154,13 @@ impl Header {
                 2 => WordDtype::F16,
                 _ => return Err(ParseError::Header("unknown type of word embeddings")),
             },
-            special: SpecialIds { cls: word(76), sep: word(80), pad: word(84), unk: word(88), mask: word(92) },
+            special: SpecialIds {
+                cls: word(76),
+                sep: word(80),
+                pad: word(84),
+                unk: word(88),
+                mask: word(92),
+            },
         };
         config.check().map_err(ParseError::Header)?;
         Ok(Self { config })

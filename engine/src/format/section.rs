@@ -117,8 +117,8 @@ pub(crate) const fn section_count(layers: usize) -> usize {
 /// All sections of a model with `layers` layers, in the order of the table and of the file.
 pub fn section_ids(layers: usize) -> impl Iterator<Item = SectionId> {
     let whole = |kind| SectionId { kind, layer: None };
-    let encoder =
-        (0..layers as u32).flat_map(|layer| PER_LAYER.into_iter().map(move |kind| SectionId { kind, layer: Some(layer) }));
+    let encoder = (0..layers as u32)
+        .flat_map(|layer| PER_LAYER.into_iter().map(move |kind| SectionId { kind, layer: Some(layer) }));
     FIRST.into_iter().map(whole).chain(encoder).chain([whole(Kind::QaOutputs)])
 }
 
@@ -139,9 +139,10 @@ impl Entry {
     /// The entry's bytes: `u32` kind, `u32` layer (`0xffff_ffff` for none), `u64` offset, length, checksum.
     pub fn to_bytes(&self) -> [u8; ENTRY_LEN] {
         let mut bytes = [0; ENTRY_LEN];
-        let fields = (self.id.kind as u32).to_le_bytes().into_iter().chain(
-            self.id.layer.unwrap_or(u32::MAX).to_le_bytes(),
-        );
+        let fields = (self.id.kind as u32)
+            .to_le_bytes()
+            .into_iter()
+            .chain(self.id.layer.unwrap_or(u32::MAX).to_le_bytes());
         let longs = [self.offset, self.length, self.checksum].into_iter().flat_map(u64::to_le_bytes);
         bytes.iter_mut().zip(fields.chain(longs)).for_each(|(slot, byte)| *slot = byte);
         bytes

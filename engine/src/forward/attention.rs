@@ -42,8 +42,10 @@ impl Pass<'_> {
             self.cut(key, hidden, parts, head_dim),
             self.cut(value, hidden, parts, head_dim),
         );
-        let queries =
-            (self.cut(buffers.query, hidden, parts, head_dim), self.cut(buffers.query_scales, heads, parts, 1));
+        let queries = (
+            self.cut(buffers.query, hidden, parts, head_dim),
+            self.cut(buffers.query_scales, heads, parts, 1),
+        );
         let keys = (
             self.cut(buffers.key, hidden, parts, head_dim),
             self.cut(buffers.key_scales, heads, parts, 1),
@@ -155,8 +157,14 @@ impl Pass<'_> {
                     values: key.get(of_head(key_tile, head_dim)).ok_or(ShapeError)?,
                     stride: head_dim,
                     cols: head_dim,
-                    sums: key_sums.get(of_head(key_tile, 1)).and_then(|s| s.get(..count)).ok_or(ShapeError)?,
-                    scales: key_scales.get(of_head(key_tile, 1)).and_then(|s| s.get(..count)).ok_or(ShapeError)?,
+                    sums: key_sums
+                        .get(of_head(key_tile, 1))
+                        .and_then(|s| s.get(..count))
+                        .ok_or(ShapeError)?,
+                    scales: key_scales
+                        .get(of_head(key_tile, 1))
+                        .and_then(|s| s.get(..count))
+                        .ok_or(ShapeError)?,
                 };
                 self.kernels.dense_i8(&rows, query, scaled, scores)?;
             }

@@ -10,7 +10,11 @@ use crate::workspace::Buffers;
 
 impl Pass<'_> {
     /// `hidden += output(gelu(intermediate(input)))`.
-    pub(super) fn feed_forward(&self, layer: &Layer<'_>, buffers: &mut Buffers<'_>) -> Result<(), ShapeError> {
+    pub(super) fn feed_forward(
+        &self,
+        layer: &Layer<'_>,
+        buffers: &mut Buffers<'_>,
+    ) -> Result<(), ShapeError> {
         let config = self.model.config();
         let (hidden, intermediate, parts) = (config.hidden, config.intermediate, self.parts());
         let tasks = self.tiles.count() * parts;
@@ -48,7 +52,14 @@ impl Pass<'_> {
             let rows = Cut::<f32>::features(hidden, parts, 4, part);
             // The scales are the same in every part; the first will do.
             let scales = self.tile(scales, tile, parts)?.get(..self.tiles.lanes(tile)).ok_or(ShapeError)?;
-            self.product(&layer.output, rows, self.tile(input, tile, intermediate)?, scales, Epilogue::Add, out)
+            self.product(
+                &layer.output,
+                rows,
+                self.tile(input, tile, intermediate)?,
+                scales,
+                Epilogue::Add,
+                out,
+            )
         })
     }
 }

@@ -1,0 +1,251 @@
+//! From a Hugging Face directory to one packed file: int8 weights with a scale per output row, blocks of zeros
+//! left out, the tokenizer in the engine's own tables.
+
+mod quantize;
+pub mod tokenizer;
+mod writer;
+
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use blockspan_engine::Model;
+use blockspan_engine::format::{Config as FileConfig, Kind, SectionId, WordDtype, section_ids};
+use blockspan_kernels::matrix::{self, PackedMatrix};
+
+use crate::checkpoint::{self, Parameters};
+use crate::config::{Config, layer_prefix};
+use crate::pattern::{self, Census, Pattern};
+use quantize::{halves, quantize_rows};
+use tokenizer::TokenizerSections;
+pub use writer::Aligned;
+
+/// Columns of a panel of an input-block matrix: a panel of a tile of tokens then fits in half of a 32 KB cache.
+const PANEL_COLS: usize = 256;
+
+/// How to pack.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How word embeddings are stored.
+    pub embeddings: WordDtype,
+    /// Default window of the packed model, tokens; at most its positions.
+    pub max_seq_len: usize,
+    /// Default overlap of windows, tokens.
+    pub doc_stride: usize,
+    /// `key: value` lines for the metadata.
+    pub metadata: Vec<(String, String)>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { embeddings: WordDtype::I8, max_seq_len: 384, doc_stride: 128, metadata: Vec::new() }
+    }
+}
+
+/// What became of a matrix.
+#[derive(Clone, Debug)]
+pub struct MatrixReport {
+    /// Its Hugging Face name.
+    pub name: String,
+    /// Outputs and inputs.
+    pub shape: (usize, usize),
+    /// Share of the weights that are 0 in the checkpoint.
+    pub sparsity: f64,
+    /// Share of the blocks that the packed file holds.
+    pub density: f64,
+}
+
+/// What became of a checkpoint.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The pattern of all matrices.
+    pub pattern: Pattern,
+    /// The encoder's matrices, in the order of the layers.
+    pub matrices: Vec<MatrixReport>,
+    /// Length of the file in bytes.
+    pub file_len: usize,
+}
+
+/// Packs the model in `directory` into the file `out`, which appears only when it is complete and has been parsed.
+///
+/// # Errors
+/// A checkpoint that cannot be read, whose zeros follow neither pattern, or whose tokenizer is not BERT's; a
+/// file that cannot be written. The message names the file and the place.
+pub fn pack(directory: &Path, out: &Path, options: &Options) -> Result<Report> {
+    let (bytes, report) = pack_to_bytes(directory, options)?;
+    checkpoint::write_atomically(out, &bytes)?;
+    Ok(report)
+}
+
+/// As [`pack`], into memory.
+///
+/// # Errors
+/// As for [`pack`].
+pub fn pack_to_bytes(directory: &Path, options: &Options) -> Result<(Aligned, Report)> {
+    let config = Config::read(directory)?;
+    let (parameters, fresh_head) = checkpoint::load(directory, &config, 0)?;
+    ensure!(
+        !fresh_head,
+        "{}: the checkpoint has no qa_outputs, so it cannot answer yet; fine-tune it first",
+        directory.display()
+    );
+    let tokenizer = TokenizerSections::from_directory(directory)?;
+    let pattern = detect(&config, &parameters).with_context(|| directory.display().to_string())?;
+    let file_config = file_config(&config, options, pattern, &tokenizer);
+    let mut sections = Vec::new();
+    let mut matrices = Vec::new();
+    for id in section_ids(config.num_hidden_layers) {
+        let packer = Packer { config: &config, parameters: &parameters, pattern, options };
+        sections.push(match id.kind {
+            Kind::Metadata => metadata(directory, options).into_bytes(),
+            Kind::Vocabulary => tokenizer.vocabulary.clone(),
+            Kind::WordPieceIndex => tokenizer.index.clone(),
+            Kind::Normalizer => tokenizer.normalizer.clone(),
+            _ => packer.section(id, &mut matrices)?,
+        });
+    }
+    let bytes = writer::file(&file_config, &sections)?;
+    Model::parse(&bytes).map_err(|error| anyhow!("the packed model does not parse: {error}"))?;
+    let report = Report { pattern, matrices, file_len: bytes.len() };
+    Ok((bytes, report))
+}
+
+/// The pattern of the encoder's zeros; output-block for a dense encoder, which either can hold.
+fn detect(config: &Config, parameters: &Parameters) -> Result<Pattern> {
+    let names = config.prunable();
+    let censuses = names.iter().map(|name| {
+        let (_, inputs) = shape_of(config, name);
+        (name.as_str(), Census::new(parameters.get(name).map_or(&[], Vec::as_slice), inputs))
+    });
+    Ok(pattern::detect(censuses)?.unwrap_or(Pattern::OutputBlock))
+}
+
+/// Outputs and inputs of an encoder matrix.
+fn shape_of(config: &Config, name: &str) -> (usize, usize) {
+    let found = config.parameters().into_iter().find(|(candidate, _)| candidate == name);
+    found.map_or((0, 0), |(_, shape)| {
+        (shape.first().copied().unwrap_or(0), shape.get(1).copied().unwrap_or(0))
+    })
+}
+
+fn file_config(
+    config: &Config,
+    options: &Options,
+    pattern: Pattern,
+    tokenizer: &TokenizerSections,
+) -> FileConfig {
+    let max_seq_len = options.max_seq_len.min(config.max_position_embeddings);
+    FileConfig {
+        pattern: pattern.into(),
+        hidden: config.hidden_size,
+        layers: config.num_hidden_layers,
+        heads: config.num_attention_heads,
+        intermediate: config.intermediate_size,
+        vocab: config.vocab_size,
+        max_positions: config.max_position_embeddings,
+        token_types: config.type_vocab_size,
+        max_seq_len,
+        // Leave room to move on by at least as much as windows share.
+        doc_stride: options.doc_stride.min(max_seq_len / 3),
+        layer_norm_eps: config.layer_norm_eps as f32,
+        word_dtype: options.embeddings,
+        special: tokenizer.special,
+    }
+}
+
+fn metadata(directory: &Path, options: &Options) -> String {
+    let source = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let own = [
+        ("packed_by".to_owned(), concat!("blockspan-trainer ", env!("CARGO_PKG_VERSION")).to_owned()),
+        ("source".to_owned(), source),
+    ];
+    let one_line = |text: &str| text.replace(['\n', '\r'], " ");
+    let lines = own.iter().chain(&options.metadata);
+    lines.map(|(key, value)| format!("{}: {}\n", one_line(key), one_line(value))).collect()
+}
+
+/// Makes the sections that hold weights.
+struct Packer<'a> {
+    config: &'a Config,
+    parameters: &'a Parameters,
+    pattern: Pattern,
+    options: &'a Options,
+}
+
+impl Packer<'_> {
+    fn section(&self, id: SectionId, matrices: &mut Vec<MatrixReport>) -> Result<Vec<u8>> {
+        let hidden = self.config.hidden_size;
+        let prefix = layer_prefix(id.layer.unwrap_or(0) as usize);
+        let part = match id.kind {
+            Kind::WordEmbeddings => {
+                return Ok(self.word_embeddings(self.get("bert.embeddings.word_embeddings.weight")?, hidden));
+            }
+            Kind::PositionEmbeddings => {
+                return halves(self.get("bert.embeddings.position_embeddings.weight")?);
+            }
+            Kind::TokenTypeEmbeddings => {
+                return halves(self.get("bert.embeddings.token_type_embeddings.weight")?);
+            }
+            Kind::EmbeddingsLayerNorm => return self.pair("bert.embeddings.LayerNorm"),
+            Kind::QaOutputs => return self.pair("qa_outputs"),
+            Kind::AttentionLayerNorm => return self.pair(&format!("{prefix}.attention.output.LayerNorm")),
+            Kind::OutputLayerNorm => return self.pair(&format!("{prefix}.output.LayerNorm")),
+            Kind::Query => "attention.self.query",
+            Kind::Key => "attention.self.key",
+            Kind::Value => "attention.self.value",
+            Kind::AttentionOutput => "attention.output.dense",
+            Kind::Intermediate => "intermediate.dense",
+            Kind::Output => "output.dense",
+            Kind::Metadata | Kind::Vocabulary | Kind::WordPieceIndex | Kind::Normalizer => "",
+        };
+        self.matrix(&format!("{prefix}.{part}"), matrices)
+    }
+
+    fn get(&self, name: &str) -> Result<&[f32]> {
+        self.parameters.get(name).map(Vec::as_slice).with_context(|| format!("{name} is missing"))
+    }
+
+    /// Weight, then bias, in f32.
+    fn pair(&self, stem: &str) -> Result<Vec<u8>> {
+        let weight = self.get(&format!("{stem}.weight"))?;
+        let bias = self.get(&format!("{stem}.bias"))?;
+        Ok(weight.iter().chain(bias).flat_map(|x| x.to_le_bytes()).collect())
+    }
+
+    fn word_embeddings(&self, values: &[f32], hidden: usize) -> Vec<u8> {
+        match self.options.embeddings {
+            WordDtype::F16 => halves(values).unwrap_or_default(),
+            WordDtype::I8 => {
+                let (quantized, scales) = quantize_rows(values, hidden);
+                let mut bytes: Vec<u8> = scales.iter().flat_map(|s| s.to_le_bytes()).collect();
+                bytes.resize(bytes.len().next_multiple_of(blockspan_engine::format::ALIGN), 0);
+                bytes.extend(quantized.iter().map(|q| q.cast_unsigned()));
+                bytes
+            }
+        }
+    }
+
+    fn matrix(&self, name: &str, matrices: &mut Vec<MatrixReport>) -> Result<Vec<u8>> {
+        let weight = format!("{name}.weight");
+        let (rows, cols) = shape_of(self.config, &weight);
+        let weights = self.get(&weight)?;
+        let (quantized, scales) = quantize_rows(weights, cols);
+        let bias = self.get(&format!("{name}.bias"))?;
+        let bytes = match self.pattern {
+            Pattern::OutputBlock => matrix::pack_output_block(&quantized, cols, &scales, bias),
+            Pattern::InputBlock => {
+                matrix::pack_input_block(&quantized, cols, PANEL_COLS.min(cols), &scales, bias)
+            }
+        }
+        .map_err(|error| anyhow!("{weight}: {error}"))?;
+        let density = Aligned::from(bytes.as_slice());
+        let density = PackedMatrix::validate(&density)
+            .ok()
+            .and_then(|packed| packed.view())
+            .map(|matrix| matrix.density())
+            .with_context(|| format!("{weight}: the packed matrix does not validate"))?;
+        let zeros = weights.iter().filter(|&&w| w == 0.0).count();
+        let sparsity = zeros as f64 / weights.len() as f64;
+        matrices.push(MatrixReport { name: weight, shape: (rows, cols), sparsity, density });
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,52 @@
+//! f32 to int8 per row, and to half precision.
+
+use anyhow::{Result, ensure};
+use half::f16;
+
+/// Symmetric int8 in [−127, 127], one scale per row: `w ≈ scale · q`, `scale = max |w| / 127`.
+pub(super) fn quantize_rows(values: &[f32], cols: usize) -> (Vec<i8>, Vec<f32>) {
+    let mut quantized = Vec::with_capacity(values.len());
+    let mut scales = Vec::with_capacity(values.len() / cols.max(1));
+    for row in values.chunks_exact(cols) {
+        let absmax = row.iter().fold(0f32, |most, w| most.max(w.abs()));
+        let scale = absmax / 127.0;
+        // A row so small that its scale is denormal counts as zero.
+        let inverse = if scale >= f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };
+        quantized.extend(row.iter().map(|w| (w * inverse).round_ties_even().clamp(-127.0, 127.0) as i8));
+        scales.push(if inverse > 0.0 { scale } else { 0.0 });
+    }
+    (quantized, scales)
+}
+
+/// IEEE half precision, little-endian.
+pub(super) fn halves(values: &[f32]) -> Result<Vec<u8>> {
+    ensure!(values.iter().all(|x| x.abs() < 65_504.0), "an embedding exceeds the range of f16; rescale it");
+    Ok(values.iter().flat_map(|&x| f16::from_f32(x).to_bits().to_le_bytes()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_have_their_own_scales() {
+        let (quantized, scales) = quantize_rows(&[1.0, -0.5, 0.0, 0.0, 254.0, 3.0], 2);
+        assert_eq!(quantized, [127, -64, 0, 0, 127, 2]);
+        assert_eq!(scales, [1.0 / 127.0, 0.0, 2.0]);
+    }
+
+    #[test]
+    fn the_error_is_at_most_half_a_step() {
+        let values: Vec<f32> = (0..1000).map(|i| ((i * 37) % 211) as f32 / 97.0 - 1.0).collect();
+        let (quantized, scales) = quantize_rows(&values, 100);
+        for ((row, q), scale) in values.chunks(100).zip(quantized.chunks(100)).zip(scales) {
+            assert!(row.iter().zip(q).all(|(w, &q)| (w - f32::from(q) * scale).abs() <= 0.5001 * scale));
+        }
+    }
+
+    #[test]
+    fn what_half_precision_cannot_hold_is_refused() {
+        assert!(halves(&[1e6]).is_err());
+        assert_eq!(halves(&[1.0, -2.0]).unwrap(), [0x00, 0x3c, 0x00, 0xc0]);
+    }
+}

@@ -1,0 +1,44 @@
+//! The engine allocates nothing: counted by the global allocator, from `Session::with` to the last answer.
+//!
+//! One test only, so that no other test of this binary allocates meanwhile.
+
+use std::alloc::System;
+
+use anyhow::Result;
+use blockspan_engine::{Answer, Model, Options, Parallel, Runtime, Serial, Session, ThreadPool};
+use blockspan_tests::default_model;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+#[test]
+fn nothing_is_allocated_from_new_to_the_end_of_answer() -> Result<()> {
+    let bytes = default_model()?;
+    let passage = "The bridge was opened in 1932 by the premier of New South Wales. ".repeat(60);
+    let pool = ThreadPool::new(3)?;
+    for parallel in [&Serial as &dyn Parallel, &pool] {
+        let region = Region::new(ALLOCATOR);
+        let model = Model::parse(&bytes)?;
+        assert_eq!(region.change().allocations, 0, "parse");
+
+        let tokens = model.config().max_seq_len;
+        let len = model.workspace_len(tokens) + 2 * model.workspace_len_per_thread(tokens);
+        let mut workspace = vec![0; len];
+        let mut answers = [Answer::default(); 5];
+        let region = Region::new(ALLOCATOR);
+        let runtime = Runtime { parallel, ..Runtime::default() };
+        let mut session = Session::with(&model, tokens, &mut workspace, runtime)?;
+        let outcome =
+            session.answer("When was the bridge opened?", &passage, &Options::default(), &mut answers)?;
+        let change = region.change();
+        assert_eq!(
+            (change.allocations, change.reallocations, change.deallocations),
+            (0, 0, 0),
+            "{} threads",
+            parallel.threads()
+        );
+        assert!(outcome.answers == 5 && outcome.windows > 1);
+    }
+    Ok(())
+}
