@@ -6,11 +6,13 @@
 use crate::scalar::Scalar;
 use crate::{Isa, Kernels};
 
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+use crate::aarch64 as architecture;
 #[cfg(target_arch = "x86_64")]
 use crate::x86_64 as architecture;
 
 /// An architecture without kernels of its own.
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))))]
 mod architecture {
     use crate::{Isa, Kernels};
 

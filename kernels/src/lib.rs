@@ -21,6 +21,8 @@ extern crate std;
 #[cfg(target_endian = "big")]
 compile_error!("packed files are used in place and are little-endian");
 
+#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+pub mod aarch64;
 mod dispatch;
 mod isa;
 mod kernels;
@@ -31,7 +33,7 @@ pub mod parallel;
 pub mod scalar;
 #[cfg(any(
     target_arch = "x86_64",
-    target_arch = "aarch64",
+    all(target_arch = "aarch64", target_feature = "neon"),
     all(target_arch = "wasm32", target_feature = "simd128")
 ))]
 mod vector;

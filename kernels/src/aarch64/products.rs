@@ -1,0 +1,238 @@
+//! The loops around the inner kernels: shapes, strips, rows and groups of lanes.
+
+use core::arch::aarch64::int32x4_t;
+use core::ops::Range;
+
+use crate::matrix::{InputBlock, OutputBlock};
+use crate::scalar::attention::check_dense;
+use crate::scalar::block_sparse::check_product;
+use crate::vector::{Finish, Vector};
+use crate::{DenseRows, Epilogue, ShapeError};
+
+/// Lanes of one register of int8.
+const GROUP: usize = 16;
+
+/// Sums of 16 lanes, 4 in each register.
+pub(super) type Sums = [int32x4_t; 4];
+
+/// The inner kernels of one instruction set, implemented by its token.
+///
+/// They are unsafe because they read through pointers. What they read is inside the operands because of the shapes
+/// that [`check_product`] and [`check_dense`] check below, and of the indices that
+/// [`crate::matrix::PackedMatrix::validate`] checked. They enable the features that the token proves.
+///
+/// Weights and rows are in [−127, 127], `x` in [−128, 127], or [0, 255] where it says so.
+pub(super) trait Products: Vector<F32 = core::arch::aarch64::float32x4_t, I32 = int32x4_t> {
+    /// Σ weights[output] · x[column][lane] for the 4 outputs of a strip and 16 lanes.
+    ///
+    /// # Safety
+    /// 16 bytes at `x + column · LANES` are readable for each column of the strip.
+    unsafe fn output_strip<const LANES: usize>(self, strip: &Strip<'_>, x: *const i8, sums: &mut [Sums; 4]);
+
+    /// Σ weights · x[quad][lane] for one output and `16 · GROUPS` lanes.
+    ///
+    /// # Safety
+    /// `64 · GROUPS` bytes at `x + index · 4 · LANES` are readable for each block of the row.
+    unsafe fn input_row<const LANES: usize, const GROUPS: usize>(
+        self,
+        row: &Row<'_>,
+        x: *const i8,
+        sums: &mut [Sums; GROUPS],
+    );
+
+    /// Σ x · row for the first rows of a piece, as many as suit the instruction set, and 16 lanes; returns how
+    /// many, from 1 to 8. `x` is unsigned if `UNSIGNED`.
+    ///
+    /// # Safety
+    /// `piece` is as its fields say.
+    unsafe fn dense<const UNSIGNED: bool>(self, piece: &Piece<'_>, sums: &mut [Sums; 8]) -> usize;
+}
+
+/// The tiles of a strip.
+pub(super) struct Strip<'a> {
+    /// The 4 columns of each tile.
+    pub columns: &'a [[u16; 4]],
+    /// `[4 outputs][4 columns]` of each tile.
+    pub weights: &'a [[i8; 16]],
+}
+
+impl<'a> Strip<'a> {
+    fn new(matrix: &OutputBlock<'a>, strip: usize) -> Self {
+        let tiles = span(matrix.pointers(), strip);
+        let columns = matrix.indices().as_chunks().0.get(tiles.clone()).unwrap_or(&[]);
+        let weights = matrix.weights().as_chunks().0.get(tiles).unwrap_or(&[]);
+        Self { columns, weights }
+    }
+}
+
+/// A row of an input-block matrix.
+pub(super) struct Row<'a> {
+    matrix: &'a InputBlock<'a>,
+    row: usize,
+}
+
+impl<'a> Row<'a> {
+    /// The blocks of each panel: indices (columns divided by 4) and weights.
+    #[inline]
+    pub fn panels(&self) -> impl Iterator<Item = (&'a [u16], &'a [[i8; 4]])> + use<'a> {
+        let (matrix, row) = (self.matrix, self.row);
+        (0..matrix.panels()).map(move |panel| {
+            let blocks = span(matrix.pointers(), panel * matrix.rows() + row);
+            let indices = matrix.indices().get(blocks.clone()).unwrap_or(&[]);
+            (indices, matrix.weights().as_chunks().0.get(blocks).unwrap_or(&[]))
+        })
+    }
+}
+
+/// `pointers[i] .. pointers[i + 1]`.
+#[inline]
+fn span(pointers: &[u32], i: usize) -> Range<usize> {
+    let pointer = |i: usize| pointers.get(i).map_or(0, |&p| p as usize);
+    pointer(i)..pointer(i + 1)
+}
+
+/// What is left of a dense product for 16 lanes.
+pub(super) struct Piece<'a> {
+    /// The rows; each has `4 · quads` values.
+    rows: &'a DenseRows<'a>,
+    /// The first row that is left, below the number of rows.
+    first: usize,
+    /// `cols / 4`.
+    pub quads: usize,
+    /// Quads, `[quads][lanes][4]`, from the piece's first lane on: 64 bytes at each are readable.
+    pub x: *const i8,
+    /// Distance between quads in bytes.
+    pub x_stride: usize,
+}
+
+impl Piece<'_> {
+    /// Rows that are left, at least 1.
+    #[inline]
+    pub fn left(&self) -> usize {
+        self.rows.sums.len() - self.first
+    }
+
+    /// The values of the first `N` rows that are left; good to read if there are as many.
+    #[inline]
+    pub fn values<const N: usize>(&self) -> [*const i8; N] {
+        let first = self.rows.values.as_ptr().wrapping_add(self.first * self.rows.stride);
+        core::array::from_fn(|i| first.wrapping_add(i * self.rows.stride))
+    }
+
+    /// Sum of row `i` of those that are left.
+    #[inline]
+    pub fn sum(&self, i: usize) -> i32 {
+        self.rows.sums.get(self.first + i).copied().unwrap_or(0)
+    }
+}
+
+/// See [`crate::Kernels::output_block`].
+pub(super) fn output_block<P: Products>(
+    token: P,
+    matrix: &OutputBlock<'_>,
+    strips: Range<usize>,
+    x: &[i8],
+    x_scales: &[f32],
+    mut epilogue: Epilogue<'_>,
+    out: &mut [f32],
+) -> Result<(), ShapeError> {
+    let lanes = check_product(matrix.rows(), matrix.cols(), &strips, x, x_scales, &epilogue, out)?;
+    let finish = Finish::new(x_scales, &mut epilogue);
+    let mut sums = [[token.splat_i32(0); 4]; 4];
+    for (strip, out) in strips.zip(out.chunks_exact_mut(4 * lanes)) {
+        let tiles = Strip::new(matrix, strip);
+        for column in (0..lanes).step_by(GROUP) {
+            let x = x.as_ptr().wrapping_add(column);
+            // SAFETY: columns are below `cols` (`validate`), and `x` holds `cols · lanes` bytes (`check_product`),
+            // of which these are the rows' 16 from lane `column` on.
+            unsafe {
+                match lanes {
+                    16 => token.output_strip::<16>(&tiles, x, &mut sums),
+                    32 => token.output_strip::<32>(&tiles, x, &mut sums),
+                    _ => token.output_strip::<64>(&tiles, x, &mut sums),
+                }
+            }
+            for ((row, sums), out) in (4 * strip..).zip(sums).zip(out.chunks_exact_mut(lanes)) {
+                let (scale, bias) = (matrix.scale(row), matrix.bias(row));
+                // SAFETY: the scales, the epilogue's slice and `out` have `lanes` ≥ `column + 16` elements.
+                unsafe { finish.row(token, sums, column, scale, bias, out.as_mut_ptr()) }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// See [`crate::Kernels::input_block`].
+///
+/// Lanes are the outer loop: 32 of them make 128 bytes a quad, so that the inputs of 1024 columns are 32 KB.
+pub(super) fn input_block<P: Products>(
+    token: P,
+    matrix: &InputBlock<'_>,
+    strips: Range<usize>,
+    x: &[i8],
+    x_scales: &[f32],
+    mut epilogue: Epilogue<'_>,
+    out: &mut [f32],
+) -> Result<(), ShapeError> {
+    let lanes = check_product(matrix.rows(), matrix.cols(), &strips, x, x_scales, &epilogue, out)?;
+    let finish = Finish::new(x_scales, &mut epilogue);
+    let groups = (lanes / GROUP).min(2);
+    let mut sums = [[token.splat_i32(0); 4]; 2];
+    for first in (0..lanes).step_by(GROUP * groups) {
+        let x = x.as_ptr().wrapping_add(4 * first);
+        for (row, out) in (4 * strips.start..).zip(out.chunks_exact_mut(lanes)) {
+            let blocks = Row { matrix, row };
+            let [one, _] = &mut sums;
+            // SAFETY: indices are below `cols / 4` (`validate`), and `x` holds `cols / 4` quads of `lanes` lanes
+            // (`check_product`), of which these are the 16 or 32 from lane `first` on.
+            unsafe {
+                match lanes {
+                    16 => token.input_row::<16, 1>(&blocks, x, core::array::from_mut(one)),
+                    32 => token.input_row::<32, 2>(&blocks, x, &mut sums),
+                    _ => token.input_row::<64, 2>(&blocks, x, &mut sums),
+                }
+            }
+            let (scale, bias) = (matrix.scale(row), matrix.bias(row));
+            for (sums, column) in sums.into_iter().zip((first..).step_by(GROUP)).take(groups) {
+                // SAFETY: the scales, the epilogue's slice and `out` have `lanes` ≥ `column + 16` elements.
+                unsafe { finish.row(token, sums, column, scale, bias, out.as_mut_ptr()) }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// See [`crate::Kernels::dense_i8`] and, if `UNSIGNED`, [`crate::Kernels::dense_u8`].
+pub(super) fn dense<P: Products, const UNSIGNED: bool>(
+    token: P,
+    rows: &DenseRows<'_>,
+    x: &[i8],
+    x_scales: &[f32],
+    out: &mut [f32],
+) -> Result<(), ShapeError> {
+    let lanes = check_dense(rows, x.len(), x_scales, out)?;
+    let (quads, x_stride) = (rows.cols / 4, 4 * lanes);
+    let mut sums = [[token.splat_i32(0); 4]; 8];
+    let (mut first, mut out) = (0, out);
+    while first < rows.sums.len() {
+        let mut done = 1;
+        for column in (0..lanes).step_by(GROUP) {
+            let piece = Piece { rows, first, quads, x: x.as_ptr().wrapping_add(4 * column), x_stride };
+            // SAFETY: `x` holds `quads · lanes` quads and `rows` the rows that its sums count (`check_dense`).
+            done = unsafe { token.dense::<UNSIGNED>(&piece, &mut sums) };
+            for ((row, sums), out) in (first..first + done).zip(sums).zip(out.chunks_exact_mut(lanes)) {
+                let scale = token.splat(rows.scales.get(row).copied().unwrap_or(0.0));
+                for (sums, lane) in sums.into_iter().zip((column..).step_by(4)) {
+                    // SAFETY: `x_scales` and `out` have `lanes` ≥ `column + 16` elements.
+                    unsafe {
+                        let scaled = token.mul(token.to_f32(sums), token.load(x_scales.as_ptr().add(lane)));
+                        token.store(token.mul(scaled, scale), out.as_mut_ptr().add(lane));
+                    }
+                }
+            }
+        }
+        out = out.get_mut(done * lanes..).unwrap_or_default();
+        first += done;
+    }
+    Ok(())
+}
