@@ -61,9 +61,9 @@ impl Batch {
         for feature in indices.iter().map(|&i| &features[i]) {
             let tokens = feature.input_ids.len();
             ids.extend_from_slice(&feature.input_ids);
-            ids.extend(std::iter::repeat_n(pad, width - tokens));
+            ids.extend(core::iter::repeat_n(pad, width - tokens));
             types.extend((0..tokens).map(|position| feature.token_type(position)));
-            types.extend(std::iter::repeat_n(0, width - tokens));
+            types.extend(core::iter::repeat_n(0, width - tokens));
             mask.extend((0..width).map(|position| if position < tokens { 1.0f32 } else { 0.0 }));
             starts.push(feature.answer.0 as u32);
             ends.push(feature.answer.1 as u32);

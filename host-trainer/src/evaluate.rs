@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use blockspan_engine::span::{Candidate, SpanPool, Window};
 use blockspan_squad::{Dataset, Scores};
 use candle_core::Device;
@@ -60,8 +60,9 @@ pub fn evaluate(
 ) -> Result<Evaluation> {
     let config = Config::read(directory)?;
     let tokenizer = Tokenizer::read(directory)?;
+    tokenizer.check(&config).with_context(|| directory.display().to_string())?;
     let (parameters, fresh_head) = checkpoint::load(directory, &config, 0)?;
-    anyhow::ensure!(!fresh_head, "{}: the model has no qa_outputs; fine-tune it first", directory.display());
+    ensure!(!fresh_head, "{}: the model has no qa_outputs; fine-tune it first", directory.display());
     let variables = Variables::frozen(&config, &parameters, device)?;
     let model = BertForQuestionAnswering::new(&config, &variables, &BTreeMap::new())?;
     let windows = features(dataset, &tokenizer, options.windows, Labels::None)?;

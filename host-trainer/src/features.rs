@@ -48,7 +48,7 @@ impl Feature {
     }
 
     /// Byte offsets of the window's passage tokens.
-    pub fn offsets(&self) -> &[(u32, u32)] {
+    pub fn offsets(&self) -> &[[u32; 2]] {
         &self.tokens.offsets[self.first..self.first + self.passage.len()]
     }
 }
@@ -156,14 +156,14 @@ fn windows(tokens: usize, room: usize, stride: usize) -> impl Iterator<Item = Ra
 }
 
 /// The first and last token that cover the bytes, or nothing when the part does not hold them all.
-fn answer_span(offsets: &[(u32, u32)], bytes: Range<usize>) -> Option<(usize, usize)> {
+fn answer_span(offsets: &[[u32; 2]], bytes: Range<usize>) -> Option<(usize, usize)> {
     let (start, end) = (bytes.start as u32, bytes.end as u32);
     let (first, last) = (offsets.first()?, offsets.last()?);
-    if first.0 > start || last.1 < end {
+    if first[0] > start || last[1] < end {
         return None;
     }
-    let first_token = offsets.iter().rposition(|offset| offset.0 <= start)?;
-    let last_token = offsets.iter().position(|offset| offset.1 >= end)?;
+    let first_token = offsets.iter().rposition(|offset| offset[0] <= start)?;
+    let last_token = offsets.iter().position(|offset| offset[1] >= end)?;
     Some((first_token, last_token))
 }
 
@@ -173,19 +173,21 @@ mod tests {
 
     #[test]
     fn windows_overlap_by_the_stride_and_reach_the_end() {
-        let cut = |tokens, room, stride| windows(tokens, room, stride).collect::<Vec<_>>();
-        assert_eq!(cut(0, 10, 3), [0..0]);
-        assert_eq!(cut(10, 10, 3), [0..10]);
-        assert_eq!(cut(11, 10, 3), [0..10, 7..11]);
-        assert_eq!(cut(17, 10, 3), [0..10, 7..17]);
-        assert_eq!(cut(18, 10, 3), [0..10, 7..17, 14..18]);
-        assert_eq!(cut(5, 1, 0), [0..1, 1..2, 2..3, 3..4, 4..5]);
+        let cut = |tokens, room, stride| {
+            windows(tokens, room, stride).map(|part| (part.start, part.end)).collect::<Vec<_>>()
+        };
+        assert_eq!(cut(0, 10, 3), [(0, 0)]);
+        assert_eq!(cut(10, 10, 3), [(0, 10)]);
+        assert_eq!(cut(11, 10, 3), [(0, 10), (7, 11)]);
+        assert_eq!(cut(17, 10, 3), [(0, 10), (7, 17)]);
+        assert_eq!(cut(18, 10, 3), [(0, 10), (7, 17), (14, 18)]);
+        assert_eq!(cut(3, 1, 0), [(0, 1), (1, 2), (2, 3)]);
     }
 
     #[test]
     fn an_answer_is_covered_by_whole_tokens() {
         // "the cat, sat": a comma clings to the answer, and "sat" is answered in part.
-        let offsets = [(0, 3), (4, 7), (7, 8), (9, 12)];
+        let offsets = [[0, 3], [4, 7], [7, 8], [9, 12]];
         assert_eq!(answer_span(&offsets, 4..7), Some((1, 1)));
         assert_eq!(answer_span(&offsets, 4..8), Some((1, 2)));
         assert_eq!(answer_span(&offsets, 5..10), Some((1, 3)));

@@ -64,3 +64,70 @@ fn divergence(student: &Tensor, teacher: &Tensor, temperature: f64) -> Result<Te
     let divergence = (teacher.exp()? * (&teacher - student)?)?.sum(D::Minus1)?.mean_all()?;
     Ok((divergence * (temperature * temperature))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Tensor};
+
+    use super::{Weights, loss};
+    use crate::batches::Batch;
+    use crate::model::{Input, Output};
+
+    /// One window of three positions, the last of which is padding with a huge logit.
+    fn output(start: [f32; 2], end: [f32; 2]) -> anyhow::Result<Output> {
+        let logits = |[a, b]: [f32; 2]| Tensor::new(&[[a, b, 50.0]], &Device::Cpu);
+        Ok(Output { start_logits: logits(start)?, end_logits: logits(end)?, hidden_states: Vec::new() })
+    }
+
+    fn batch() -> anyhow::Result<Batch> {
+        Ok(Batch {
+            input: Input::new(vec![0; 3], vec![0; 3], vec![1.0, 1.0, 0.0], 1, &Device::Cpu)?,
+            starts: Tensor::new(&[0u32], &Device::Cpu)?,
+            ends: Tensor::new(&[1u32], &Device::Cpu)?,
+            tokens: 2,
+        })
+    }
+
+    fn softmax([a, b]: [f64; 2], temperature: f64) -> [f64; 2] {
+        let (a, b) = ((a / temperature).exp(), (b / temperature).exp());
+        [a / (a + b), b / (a + b)]
+    }
+
+    #[test]
+    fn labels_and_teacher_are_weighed() -> anyhow::Result<()> {
+        let student = output([1.0, 0.0], [2.0, -1.0])?;
+        let teacher = output([0.5, 3.0], [0.0, 0.0])?;
+        let hard = -(softmax([1.0, 0.0], 1.0)[0].ln() + softmax([2.0, -1.0], 1.0)[1].ln()) / 2.0;
+        let divergence = |teacher, student| {
+            let (t, s) = (softmax(teacher, 2.0), softmax(student, 2.0));
+            4.0 * (t[0] * (t[0] / s[0]).ln() + t[1] * (t[1] / s[1]).ln())
+        };
+        let soft = (divergence([0.5, 3.0], [1.0, 0.0]) + divergence([0.0, 0.0], [2.0, -1.0])) / 2.0;
+        for (distill, with_teacher, expected) in
+            [(0.7, true, 0.3 * hard + 0.7 * soft), (1.0, true, soft), (0.0, true, hard), (0.7, false, hard)]
+        {
+            let weights = Weights { distill, temperature: 2.0, hidden: 0.0 };
+            let teacher = with_teacher.then_some(&teacher);
+            let value = f64::from(loss(&student, teacher, &batch()?, weights)?.to_scalar::<f32>()?);
+            assert!(
+                (value - expected).abs() < 1e-5,
+                "{distill} {with_teacher}: {value}, expected {expected}"
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn hidden_states_are_compared_where_there_are_tokens() -> anyhow::Result<()> {
+        let with_hidden = |values: [f32; 3]| -> anyhow::Result<Output> {
+            let hidden = Tensor::from_slice(&values, (1, 3, 1), &Device::Cpu)?;
+            Ok(Output { hidden_states: vec![hidden], ..output([0.0, 0.0], [0.0, 0.0])? })
+        };
+        let weights = Weights { distill: 1.0, temperature: 2.0, hidden: 10.0 };
+        let (student, teacher) = (with_hidden([1.0, 2.0, 9.0])?, with_hidden([2.0, 1.0, -9.0])?);
+        let value = loss(&student, Some(&teacher), &batch()?, weights)?.to_scalar::<f32>()?;
+        // 10 · ((1−2)² + (2−1)²) / (2² + 1²)
+        assert!((value - 4.0).abs() < 1e-5, "{value}");
+        Ok(())
+    }
+}

@@ -221,3 +221,53 @@ fn squares(gradient: &Tensor) -> Result<f64> {
     }
     Ok(f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Tensor, Var};
+
+    use super::{AdamW, AdamWOptions};
+
+    /// Two steps of one weight w = 1 with gradients 3 and 3 (of 3·w), by the formulas in f64.
+    fn by_hand(rate: f64, decay: f64, scale: f64) -> f64 {
+        let (mut w, mut m, mut v) = (1.0f64, 0.0f64, 0.0f64);
+        for t in 1..=2 {
+            let g = 3.0 * scale;
+            m = 0.9 * m + 0.1 * g;
+            v = 0.999 * v + 0.001 * g * g;
+            let (m_hat, v_hat) = (m / (1.0 - 0.9f64.powi(t)), v / (1.0 - 0.999f64.powi(t)));
+            w -= rate * (m_hat / (v_hat.sqrt() + 1e-8) + decay * w);
+        }
+        w
+    }
+
+    #[test]
+    fn two_steps_as_computed_by_hand() -> anyhow::Result<()> {
+        // Clipping at 0.5 scales the gradient of norm 3 by 1/6; "a.bias" must not decay.
+        for (name, decay) in [("a.weight", 0.1), ("a.bias", 0.0), ("a.LayerNorm.weight", 0.0)] {
+            let var = Var::from_tensor(&Tensor::new(&[1.0f32], &Device::Cpu)?)?;
+            let options = AdamWOptions { weight_decay: 0.1, ..AdamWOptions::default() };
+            let mut optimizer = AdamW::new([(name, &var)].into_iter(), options)?;
+            for _ in 0..2 {
+                let loss = (var.as_tensor() * 3.0)?.sum_all()?;
+                let norm = optimizer.step(&loss.backward()?, 0.01, 0.5)?;
+                assert!((norm - 3.0).abs() < 1e-6);
+            }
+            let weight = f64::from(var.to_vec1::<f32>()?[0]);
+            let expected = by_hand(0.01, decay, 0.5 / 3.0);
+            assert!((weight - expected).abs() < 1e-6, "{name}: {weight}, expected {expected}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_norm_spans_all_gradients() -> anyhow::Result<()> {
+        let a = Var::from_tensor(&Tensor::new(&[1.0f32, 1.0], &Device::Cpu)?)?;
+        let b = Var::from_tensor(&Tensor::new(&[[2.0f32]], &Device::Cpu)?)?;
+        let optimizer = AdamW::new([("a", &a), ("b", &b)].into_iter(), AdamWOptions::default())?;
+        // Gradients (2, 2) and 1: norm 3.
+        let loss = ((a.as_tensor() * 2.0)?.sum_all()? + b.sum_all()?)?;
+        assert!((optimizer.gradient_norm(&loss.backward()?)? - 3.0).abs() < 1e-6);
+        Ok(())
+    }
+}

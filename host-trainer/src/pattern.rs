@@ -1,6 +1,6 @@
 //! Blocks of four weights, and finding out which way a matrix was pruned.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 /// Which four weights of an `[out, in]` matrix live and die together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
@@ -126,36 +126,45 @@ impl Census {
 /// A pruned matrix whose zeros neither pattern explains, or whose pattern differs from that of the
 /// others; the message names it and gives both figures.
 pub fn detect<'a>(censuses: impl IntoIterator<Item = (&'a str, Census)>) -> Result<Option<Pattern>> {
-    let mut found: Option<(Pattern, &str)> = None;
+    // The first matrix that contradicts each pattern, and how many zeros each explains.
+    let mut against: [Option<String>; 2] = [None, None];
+    let mut explained = [0, 0];
+    let mut pruned = false;
     for (name, census) in censuses {
         if census.is_dense() {
             continue;
         }
-        let (output, input) = (census.explained(Pattern::OutputBlock), census.explained(Pattern::InputBlock));
+        pruned = true;
+        let shares = [census.explained(Pattern::OutputBlock), census.explained(Pattern::InputBlock)];
         let figures = format!(
-            "{:.1} % of its weights are zero; blocks of four outputs explain {:.1} % of the zeros, blocks \
-             of four inputs {:.1} %",
+            "{name}: {:.1} % of its weights are zero; blocks of four outputs explain {:.1} % of the zeros, \
+             blocks of four inputs {:.1} %",
             100.0 * census.sparsity(),
-            100.0 * output,
-            100.0 * input
+            100.0 * shares[0],
+            100.0 * shares[1]
         );
         ensure!(
-            output.max(input) >= EXPLAINED_ABOVE,
-            "{name}: {figures}: neither pattern; prune it in 1×4 blocks (finetune --sparsity)"
+            shares.iter().any(|&share| share >= EXPLAINED_ABOVE),
+            "{figures}: neither pattern; prune it in 1×4 blocks (finetune --sparsity)"
         );
-        let pattern = if output >= input { Pattern::OutputBlock } else { Pattern::InputBlock };
-        match found {
-            // Where a matrix is all but zero, both ways explain it and it may follow the others.
-            Some((other, first)) if other != pattern => ensure!(
-                census.explained(other) >= EXPLAINED_ABOVE,
-                "{name}: {figures}; {first} follows the other pattern ({other}), and one file holds one \
-                 pattern"
-            ),
-            Some(_) => {}
-            None => found = Some((pattern, name)),
+        explained[0] += census.output_blocks;
+        explained[1] += census.input_blocks;
+        for (against, share) in against.iter_mut().zip(shares) {
+            if share < EXPLAINED_ABOVE && against.is_none() {
+                *against = Some(figures.clone());
+            }
         }
     }
-    Ok(found.map(|(pattern, _)| pattern))
+    Ok(match against {
+        _ if !pruned => None,
+        [None, Some(_)] => Some(Pattern::OutputBlock),
+        [Some(_), None] => Some(Pattern::InputBlock),
+        [None, None] if explained[0] >= explained[1] => Some(Pattern::OutputBlock),
+        [None, None] => Some(Pattern::InputBlock),
+        [Some(first), Some(second)] => {
+            bail!("{first}; but {second}: one network must follow one pattern")
+        }
+    })
 }
 
 #[cfg(test)]
@@ -200,7 +209,7 @@ mod tests {
         // A stray zero, as rounding to f16 makes, is no pruning.
         let mut stray = vec![1.0; 64 * 64];
         stray[77] = 0.0;
-        let pruned = Census::new(&matrix(Pattern::InputBlock, |block| block % 2 == 0), 8);
+        let pruned = Census::new(&matrix(Pattern::InputBlock, |block| block % 5 != 0), 8);
         let found = detect([("a", Census::new(&stray, 64)), ("b", pruned), ("c", dense)]);
         assert_eq!(found.expect("a pattern"), Some(Pattern::InputBlock));
     }
@@ -230,9 +239,11 @@ mod tests {
         let output = Census::new(&matrix(Pattern::OutputBlock, |block| block % 5 != 0), 8);
         let input = Census::new(&matrix(Pattern::InputBlock, |block| block % 5 != 0), 8);
         let message = detect([("a", output), ("b", input)]).expect_err("mixed").to_string();
-        assert!(message.starts_with("b: ") && message.contains("a follows"), "{message}");
-        // An all-zero matrix follows whatever the others do.
+        assert!(message.starts_with("b: 75.0 %") && message.contains("but a: 75.0 %"), "{message}");
+        // An all-zero matrix follows whatever the others do, before or after it.
         let zero = Census::new(&[0.0; 64], 8);
-        assert_eq!(detect([("a", input), ("b", zero)]).expect("a pattern"), Some(Pattern::InputBlock));
+        for order in [[("a", input), ("b", zero)], [("b", zero), ("a", input)]] {
+            assert_eq!(detect(order).expect("a pattern"), Some(Pattern::InputBlock));
+        }
     }
 }

@@ -126,3 +126,45 @@ fn matrices<'a>(config: &Config, parameters: &'a Parameters) -> Result<Vec<(Stri
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::block_mask;
+    use crate::pattern::Pattern;
+
+    #[test]
+    fn the_smallest_blocks_go() {
+        // 4 × 4. Sums of |w| by column: 4, 8, 2, 6; by row: 5 each but the last.
+        #[rustfmt::skip]
+        let weights = [
+            1.0, -2.0, 0.5,  1.5,
+           -1.0,  2.0, 0.5, -1.5,
+            1.0,  2.0, 0.5,  1.5,
+           -1.0,  2.0, 0.5,  1.4,
+        ];
+        let output = block_mask(&weights, 4, Pattern::OutputBlock, 0.5).expect("a mask");
+        assert_eq!(output, [0.0, 1.0, 0.0, 1.0].repeat(4));
+        let input = block_mask(&weights, 4, Pattern::InputBlock, 0.25).expect("a mask");
+        assert_eq!(input, [[1.0; 4], [1.0; 4], [1.0; 4], [0.0; 4]].concat());
+    }
+
+    #[test]
+    fn equal_blocks_fall_from_the_end_and_shares_are_rounded() {
+        let pruned = |sparsity| {
+            let mask = block_mask(&[1.0; 40], 40, Pattern::InputBlock, sparsity).expect("a mask");
+            mask.iter().rposition(|&m| m == 1.0).map_or(0, |at| at + 1)
+        };
+        assert_eq!(pruned(0.0), 40);
+        assert_eq!(pruned(0.8), 8);
+        assert_eq!(pruned(0.84), 8);
+        assert_eq!(pruned(0.86), 4);
+    }
+
+    #[test]
+    fn what_cannot_be_cut_is_refused() {
+        assert!(block_mask(&[1.0; 12], 4, Pattern::OutputBlock, 0.5).is_err());
+        assert!(block_mask(&[1.0; 12], 3, Pattern::InputBlock, 0.5).is_err());
+        assert!(block_mask(&[1.0; 16], 4, Pattern::InputBlock, 1.0).is_err());
+        assert!(block_mask(&[1.0; 16], 4, Pattern::InputBlock, f64::NAN).is_err());
+    }
+}

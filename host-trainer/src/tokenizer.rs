@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+
+use crate::config::Config;
 
 /// A WordPiece tokenizer and the ids that frame a question and a passage.
 pub struct Tokenizer {
@@ -25,7 +27,7 @@ pub struct Tokens {
     /// Vocabulary ids.
     pub ids: Vec<u32>,
     /// First byte and one past the last byte of each token in the text.
-    pub offsets: Vec<(u32, u32)>,
+    pub offsets: Vec<[u32; 2]>,
 }
 
 /// The fields of `tokenizer_config.json` that matter beside a bare `vocab.txt`.
@@ -76,13 +78,27 @@ impl Tokenizer {
         Ok(Tokenizer { inner, cls, sep, pad })
     }
 
+    /// Checks that the network has a row for every id.
+    ///
+    /// # Errors
+    /// A vocabulary larger than the network's.
+    pub fn check(&self, config: &Config) -> Result<()> {
+        let size = self.inner.get_vocab_size(true);
+        ensure!(
+            size <= config.vocab_size,
+            "the tokenizer has {size} entries, the network {}; take both from the same model",
+            config.vocab_size
+        );
+        Ok(())
+    }
+
     /// The tokens of `text`, without `[CLS]` and `[SEP]`.
     ///
     /// # Errors
     /// What the tokenizer reports.
     pub fn tokens(&self, text: &str) -> Result<Tokens> {
         let encoding = self.inner.encode(text, false).map_err(|e| anyhow!("cannot tokenize: {e}"))?;
-        let offsets = encoding.get_offsets().iter().map(|&(start, end)| (start as u32, end as u32));
+        let offsets = encoding.get_offsets().iter().map(|&(start, end)| [start as u32, end as u32]);
         Ok(Tokens { ids: encoding.get_ids().to_vec(), offsets: offsets.collect() })
     }
 }

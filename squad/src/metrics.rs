@@ -43,14 +43,11 @@ pub fn exact_match(prediction: &str, answer: &str) -> bool {
     normalize_answer(prediction) == normalize_answer(answer)
 }
 
-/// F1 of the bags of words of two normalized answers, 0 to 1. Two empty bags score 1, one empty bag 0.
+/// F1 of the bags of words of two normalized answers, 0 to 1; 0 when they share none.
 pub fn f1(prediction: &str, answer: &str) -> f64 {
     let (prediction, answer) = (normalize_answer(prediction), normalize_answer(answer));
     let (predicted, expected): (Vec<&str>, Vec<&str>) =
         (prediction.split_whitespace().collect(), answer.split_whitespace().collect());
-    if predicted.is_empty() || expected.is_empty() {
-        return f64::from(u8::from(predicted.is_empty() && expected.is_empty()));
-    }
     let mut remaining: HashMap<&str, usize> = HashMap::new();
     for word in &expected {
         *remaining.entry(word).or_default() += 1;
@@ -73,21 +70,24 @@ pub fn f1(prediction: &str, answer: &str) -> f64 {
 /// Scores predicted texts, by question id.
 ///
 /// Each question counts the best of its answers, separately for the two measures; a question without a
-/// prediction counts 0. As in the script of v2.0, answers that normalize to nothing are left out, and a
-/// question that is left without an answer is answered by the empty text.
+/// prediction counts 0. A data set that holds a question without an answer is scored by the rules of v2.0:
+/// answers that normalize to nothing are left out, and a question that is left without an answer counts in
+/// full for a prediction that normalizes to nothing.
 pub fn evaluate(dataset: &Dataset, predictions: &BTreeMap<String, String>) -> Scores {
+    let version_2 = dataset.questions().any(|(_, q)| q.is_impossible || q.answers.is_empty());
     let (mut exact_sum, mut f1_sum, mut total) = (0.0, 0.0, 0usize);
     for (_, question) in dataset.questions() {
         total += 1;
         let Some(prediction) = predictions.get(&question.id) else { continue };
-        let mut answers: Vec<&str> = question
-            .answers
-            .iter()
-            .map(|answer| answer.text.as_str())
-            .filter(|text| !normalize_answer(text).is_empty())
-            .collect();
-        if answers.is_empty() {
-            answers.push("");
+        let mut answers: Vec<&str> = question.answers.iter().map(|a| a.text.as_str()).collect();
+        if version_2 {
+            answers.retain(|text| !normalize_answer(text).is_empty());
+            if answers.is_empty() {
+                let score = f64::from(u8::from(normalize_answer(prediction).is_empty()));
+                exact_sum += score;
+                f1_sum += score;
+                continue;
+            }
         }
         let best = |score: &dyn Fn(&str) -> f64| answers.iter().map(|a| score(a)).fold(0.0, f64::max);
         exact_sum += best(&|answer| f64::from(u8::from(exact_match(prediction, answer))));
@@ -95,4 +95,38 @@ pub fn evaluate(dataset: &Dataset, predictions: &BTreeMap<String, String>) -> Sc
     }
     let percent = |sum: f64| if total == 0 { 0.0 } else { 100.0 * sum / total as f64 };
     Scores { exact_match: percent(exact_sum), f1: percent(f1_sum), total }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{exact_match, f1, normalize_answer};
+
+    #[test]
+    fn normalization_follows_the_official_script() {
+        for (text, normalized) in [
+            ("The Cat.", "cat"),
+            ("a  cat\tand\nan owl", "cat and owl"),
+            ("AN", ""),
+            ("the-cat", "thecat"), // punctuation goes first, so the article is no word of its own
+            ("the–cat", "–cat"),   // a dash that is not ASCII stays and bounds the article
+            ("theatre another", "theatre another"),
+            ("a_b", "ab"),
+            ("Müller's Äpfel", "müllers äpfel"),
+            ("$1,000.50", "100050"),
+            ("the\u{a0}end", "end"),
+        ] {
+            assert_eq!(normalize_answer(text), normalized, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn f1_counts_bags_of_words() {
+        // 2 shared of 3 predicted and 2 expected: precision 2/3, recall 1.
+        assert!((f1("big black cat", "the black cat") - 0.8).abs() < 1e-12);
+        // A word counts as often as both sides hold it.
+        assert!((f1("cat cat cat", "cat cat dog") - 2.0 / 3.0).abs() < 1e-12);
+        assert_eq!(f1("cat", "dog"), 0.0);
+        assert_eq!(f1("the", "a"), 0.0, "two empty bags share nothing");
+        assert!(exact_match("the", "a"));
+    }
 }

@@ -27,7 +27,9 @@ pub type Parameters = BTreeMap<String, Vec<f32>>;
 /// a number format other than f32, f16 and bf16, or not finite. The message names file and parameter.
 pub fn load(directory: &Path, config: &Config, seed: u64) -> Result<(Parameters, bool)> {
     let path = directory.join("model.safetensors");
-    let bytes = std::fs::read(&path).with_context(|| format!("{}: cannot read", path.display()))?;
+    let bytes = std::fs::read(&path).with_context(|| {
+        format!("{}: cannot read; the directory must hold its weights as safetensors", path.display())
+    })?;
     read(&bytes, config, seed).with_context(|| path.display().to_string())
 }
 

@@ -15,6 +15,8 @@ mod linear;
 mod math;
 mod relative_error;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use rows::{sum_of_squares, vectorized};
 

@@ -1,7 +1,8 @@
 //! What a run tells while it goes: a bar on a terminal, else a line now and then.
 
+use core::time::Duration;
 use std::io::IsTerminal;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -48,7 +49,7 @@ impl Progress {
                 bar.set_position((done * UNITS as f64) as u64);
                 bar.set_message(message);
             }
-            None if step % STEPS_PER_LINE == 0 => {
+            None if step.is_multiple_of(STEPS_PER_LINE) => {
                 eprintln!("step {step}  {:.1} %  {message}", 100.0 * done);
             }
             None => {}

@@ -1,8 +1,9 @@
 //! Fine-tuning from a directory to a directory.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use blockspan_squad::Dataset;
@@ -103,10 +104,15 @@ pub fn finetune(options: &Options, device: &Device) -> Result<Report> {
         config.max_position_embeddings
     );
     let tokenizer = Tokenizer::read(&options.base)?;
+    tokenizer.check(&config).with_context(|| options.base.display().to_string())?;
     let data = training_features(options, &tokenizer)?;
     let (mut parameters, fresh_head) = checkpoint::load(&options.base, &config, options.seed)?;
     let masks = pruned(options, &config, &mut parameters)?;
-    let teacher = options.teacher.as_deref().map(|path| load_teacher(path, &config, device)).transpose()?;
+    let teacher = options
+        .teacher
+        .as_deref()
+        .map(|path| load_teacher(path, &config, options.weights, device))
+        .transpose()?;
     let progress = Progress::new();
     progress.line(&format!(
         "{} windows, {} tokens; {}head; {} pruned weights",
@@ -144,7 +150,12 @@ fn pruned(options: &Options, config: &Config, parameters: &mut Parameters) -> Re
     Ok(masks)
 }
 
-fn load_teacher(path: &Path, student: &Config, device: &Device) -> Result<BertForQuestionAnswering> {
+fn load_teacher(
+    path: &Path,
+    student: &Config,
+    weights: Weights,
+    device: &Device,
+) -> Result<BertForQuestionAnswering> {
     let config = Config::read(path)?;
     ensure!(
         config.vocab_size == student.vocab_size,
@@ -152,6 +163,15 @@ fn load_teacher(path: &Path, student: &Config, device: &Device) -> Result<BertFo
         path.display(),
         config.vocab_size,
         student.vocab_size
+    );
+    let shape = |config: &Config| (config.num_hidden_layers, config.hidden_size);
+    ensure!(
+        weights.hidden == 0.0 || shape(&config) == shape(student),
+        "{}: the teacher's layers and hidden size {:?} differ from the student's {:?}; leave out \
+         --hidden-weight",
+        path.display(),
+        shape(&config),
+        shape(student)
     );
     let (parameters, fresh_head) = checkpoint::load(path, &config, 0)?;
     ensure!(!fresh_head, "{}: the teacher has no qa_outputs; give a fine-tuned model", path.display());

@@ -1,0 +1,154 @@
+//! The fused operations against their definitions: values, gradients, and finite differences.
+
+use candle_core::{Device, Result, Tensor, Var};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use super::composed;
+
+/// Values between −1 and 1, the same on every run.
+fn random(shape: &[usize], seed: u64) -> Result<Var> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let values: Vec<f32> = (0..shape.iter().product()).map(|_| rng.random_range(-1.0..1.0)).collect();
+    Var::from_tensor(&Tensor::from_vec(values, shape, &Device::Cpu)?)
+}
+
+fn flat(tensor: &Tensor) -> Result<Vec<f32>> {
+    tensor.flatten_all()?.to_vec1()
+}
+
+fn assert_close(name: &str, actual: &[f32], expected: &[f32], tolerance: f32) {
+    assert_eq!(actual.len(), expected.len(), "{name}");
+    let scale = expected.iter().fold(1.0f32, |max, v| max.max(v.abs()));
+    for (i, (a, e)) in actual.iter().zip(expected).enumerate() {
+        assert!((a - e).abs() <= tolerance * scale, "{name}[{i}]: {a}, expected {e}");
+    }
+}
+
+type Function<'a> = &'a dyn Fn(&[Tensor]) -> Result<Tensor>;
+
+/// A scalar of the result that weighs every value differently, so that no gradient cancels.
+fn weighed(f: Function<'_>, inputs: &[Var]) -> Result<Tensor> {
+    let tensors: Vec<Tensor> = inputs.iter().map(|v| v.as_tensor().clone()).collect();
+    let result = f(&tensors)?;
+    let weights = random(result.dims(), 99)?;
+    (result * weights.as_detached_tensor())?.sum_all()
+}
+
+/// Compares `fused` with `definition` in value and in the gradient of every input, then the fused
+/// gradient with a central difference at a few places of every input.
+fn check(name: &str, inputs: &[Var], fused: Function<'_>, definition: Function<'_>) -> Result<()> {
+    let tensors: Vec<Tensor> = inputs.iter().map(|v| v.as_tensor().clone()).collect();
+    assert_close(name, &flat(&fused(&tensors)?)?, &flat(&definition(&tensors)?)?, 2e-6);
+    let (ours, theirs) = (weighed(fused, inputs)?.backward()?, weighed(definition, inputs)?.backward()?);
+    for (index, input) in inputs.iter().enumerate() {
+        let label = format!("{name}, gradient of input {index}");
+        let gradient = flat(ours.get(input).expect(&label))?;
+        assert_close(&label, &gradient, &flat(theirs.get(input).expect(&label))?, 1e-5);
+        assert!(gradient.iter().any(|g| g.abs() > 1e-4), "{label} is zero");
+        finite_differences(&label, inputs, index, &gradient, fused)?;
+    }
+    Ok(())
+}
+
+fn finite_differences(
+    label: &str,
+    inputs: &[Var],
+    index: usize,
+    gradient: &[f32],
+    f: Function<'_>,
+) -> Result<()> {
+    let input = &inputs[index];
+    let (original, step) = (input.copy()?, 1e-2f32);
+    let values = flat(&original)?;
+    for at in (0..values.len()).step_by(values.len().div_ceil(5)) {
+        let at_offset = |offset: f32| -> Result<f64> {
+            let mut moved = values.clone();
+            moved[at] += offset;
+            input.set(&Tensor::from_vec(moved, original.shape(), &Device::Cpu)?)?;
+            Ok(f64::from(weighed(f, inputs)?.to_scalar::<f32>()?))
+        };
+        let difference = (at_offset(step)? - at_offset(-step)?) / f64::from(2.0 * step);
+        let error = (difference - f64::from(gradient[at])).abs();
+        assert!(
+            error < 1e-2 * difference.abs().max(0.3),
+            "{label}[{at}]: {}, by differences {difference}",
+            gradient[at]
+        );
+    }
+    input.set(&original)
+}
+
+#[test]
+fn linear() -> Result<()> {
+    // 70 rows: more than one task of rows.
+    let inputs = [random(&[2, 35, 12], 1)?, random(&[8, 12], 2)?, random(&[8], 3)?];
+    check("linear", &inputs, &|t| super::linear(&t[0], &t[1], &t[2]), &|t| {
+        composed::linear(&t[0], &t[1], &t[2])
+    })
+}
+
+#[test]
+fn gelu() -> Result<()> {
+    let wide = Var::from_tensor(&(random(&[3, 50], 4)?.as_tensor() * 5.0)?)?;
+    check("gelu", &[wide], &|t| super::gelu(&t[0]), &|t| composed::gelu(&t[0]))
+}
+
+#[test]
+fn layer_norm() -> Result<()> {
+    let inputs = [random(&[2, 40, 36], 5)?, random(&[36], 6)?, random(&[36], 7)?];
+    check("layer_norm", &inputs, &|t| super::layer_norm(&t[0], &t[1], &t[2], 1e-12), &|t| {
+        composed::layer_norm(&t[0], &t[1], &t[2], 1e-12)
+    })
+}
+
+#[test]
+fn attention() -> Result<()> {
+    let (batch, tokens, heads, head) = (3, 7, 2, 4);
+    let shape = [batch, tokens, heads * head];
+    let inputs = [random(&shape, 8)?, random(&shape, 9)?, random(&shape, 10)?];
+    // The second sequence has 5 tokens, the third 1.
+    let bias: Vec<f32> = [7, 5, 1]
+        .iter()
+        .flat_map(|&len| (0..tokens).map(move |i| if i < len { 0.0 } else { -1e9 }))
+        .collect();
+    let bias = Tensor::from_vec(bias, (batch, tokens), &Device::Cpu)?;
+    check("attention", &inputs, &|t| super::attention(&t[0], &t[1], &t[2], &bias, heads), &|t| {
+        composed::attention(&t[0], &t[1], &t[2], &bias, heads)
+    })
+}
+
+#[test]
+fn padding_keys_are_ignored() -> Result<()> {
+    let (q, k, v) = (random(&[1, 4, 4], 11)?, random(&[1, 4, 4], 12)?, random(&[1, 4, 4], 13)?);
+    let bias = Tensor::new(&[[0f32, 0.0, -1e9, -1e9]], &Device::Cpu)?;
+    let padded = super::attention(&q, &k, &v, &bias, 1)?.narrow(1, 0, 2)?;
+    let cut = |x: &Var| x.narrow(1, 0, 2)?.contiguous();
+    let short = super::attention(&cut(&q)?, &cut(&k)?, &cut(&v)?, &bias.narrow(1, 0, 2)?, 1)?;
+    assert_close("padding", &flat(&padded)?, &flat(&short)?, 1e-6);
+    Ok(())
+}
+
+#[test]
+fn relative_error() -> Result<()> {
+    let input = random(&[2, 40, 12], 14)?;
+    let target = random(&[2, 40, 12], 15)?.as_detached_tensor();
+    let mask: Vec<f32> = (0..80).map(|i| if i % 7 == 3 { 0.0 } else { 1.0 }).collect();
+    let mask = Tensor::from_vec(mask, (2, 40), &Device::Cpu)?;
+    // The share is small next to the 900 values that it averages.
+    let scaled = |x: Result<Tensor>| x? * 900.0;
+    check("relative_error", &[input], &|t| scaled(super::relative_error(&t[0], &target, &mask)), &|t| {
+        scaled(composed::relative_error(&t[0], &target, &mask))
+    })
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_errors() -> Result<()> {
+    let (x, w, b) = (random(&[2, 3], 1)?, random(&[4, 5], 2)?, random(&[4], 3)?);
+    assert!(super::linear(&x, &w, &b).is_err());
+    assert!(super::layer_norm(&x, &b, &b, 1e-12).is_err());
+    let (q, bias) = (random(&[1, 2, 6], 4)?, random(&[1, 3], 5)?);
+    assert!(super::attention(&q, &q, &q, &bias, 2).is_err());
+    assert!(super::attention(&q, &q, &q, &bias, 4).is_err());
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! Whole runs on a tiny network: zeros stay zero, seeds repeat, the loss falls.
+
+mod common;
+
+use core::time::Duration;
+use std::path::Path;
+
+use anyhow::Result;
+use blockspan_squad::Dataset;
+use blockspan_trainer::checkpoint;
+use blockspan_trainer::evaluate::{self, evaluate};
+use blockspan_trainer::features::WindowOptions;
+use blockspan_trainer::loss::Weights;
+use blockspan_trainer::optimizer::AdamWOptions;
+use blockspan_trainer::pattern::{Census, Pattern};
+use blockspan_trainer::schedule::Schedule;
+use blockspan_trainer::train::{Options, Pruning, finetune};
+use candle_core::Device;
+
+const WINDOWS: WindowOptions = WindowOptions { max_seq_len: 24, doc_stride: 8 };
+
+fn options(root: &Path, out: &str, epochs: usize, pruning: Option<Pruning>) -> Options {
+    Options {
+        base: root.join("base"),
+        train: vec![root.join("data.json")],
+        out: root.join(out),
+        teacher: None,
+        weights: Weights { distill: 0.5, temperature: 2.0, hidden: 1.0 },
+        epochs,
+        schedule: Schedule { peak: 1e-2, warmup: 0.1 },
+        batch_size: 2,
+        windows: WINDOWS,
+        seed: 7,
+        pruning,
+        freeze_embeddings: false,
+        optimizer: AdamWOptions::default(),
+        max_grad_norm: 1.0,
+        max_time: None,
+        save_every: None,
+    }
+}
+
+/// Zeros and blocks of all encoder matrices of a saved directory.
+fn census(directory: &Path) -> Result<Vec<Census>> {
+    let config = blockspan_trainer::config::Config::read(directory)?;
+    let (parameters, _) = checkpoint::load(directory, &config, 0)?;
+    let columns = |name: &str| {
+        if name.ends_with(".output.dense.weight") && !name.contains("attention") { 32 } else { 16 }
+    };
+    Ok(config.prunable().iter().map(|name| Census::new(&parameters[name], columns(name))).collect())
+}
+
+#[test]
+fn pruned_weights_are_exactly_zero_after_training_and_locking() -> Result<()> {
+    for pattern in [Pattern::OutputBlock, Pattern::InputBlock] {
+        let root = tempfile::tempdir()?;
+        common::write_base(root.path(), 2);
+        let pruning = Some(Pruning::OneShot { pattern, sparsity: 0.75 });
+        let report = finetune(&options(root.path(), "sparse", 3, pruning), &Device::Cpu)?;
+        // Two layers of four 16 × 16 and two 32 × 16 matrices, three quarters of each.
+        let pruned = 2 * (4 * 256 + 2 * 512) * 3 / 4;
+        assert_eq!(report.pruned, pruned);
+        let after = census(&root.path().join("sparse"))?;
+        assert_eq!(after.iter().map(|c| c.zeros).sum::<usize>(), pruned);
+        assert!(after.iter().all(|c| c.sparsity() == 0.75 && c.explained(pattern) == 1.0), "{after:?}");
+
+        let lock = Options {
+            base: root.path().join("sparse"),
+            teacher: Some(root.path().join("base")),
+            ..options(root.path(), "locked", 2, Some(Pruning::Lock { pattern: None }))
+        };
+        assert_eq!(finetune(&lock, &Device::Cpu)?.pruned, pruned);
+        assert_eq!(census(&root.path().join("locked"))?, after);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_loss_falls_and_the_answers_are_learnt() -> Result<()> {
+    let root = tempfile::tempdir()?;
+    common::write_base(root.path(), 3);
+    let first = finetune(&options(root.path(), "short", 1, None), &Device::Cpu)?;
+    let last = finetune(&options(root.path(), "long", 60, None), &Device::Cpu)?;
+    assert!(last.loss < 0.2 * first.loss, "{} then {}", first.loss, last.loss);
+    let dataset = Dataset::read(root.path().join("data.json"))?;
+    let options = evaluate::Options { windows: WINDOWS, ..evaluate::Options::default() };
+    let evaluation = evaluate(&root.path().join("long"), &dataset, options, &Device::Cpu)?;
+    assert_eq!(evaluation.scores.exact_match, 100.0, "{:?}", evaluation.predictions);
+    Ok(())
+}
+
+#[test]
+fn a_seed_repeats_the_run_bit_for_bit() -> Result<()> {
+    let root = tempfile::tempdir()?;
+    common::write_base(root.path(), 4);
+    let pruning = Some(Pruning::OneShot { pattern: Pattern::OutputBlock, sparsity: 0.5 });
+    let run = |out: &str, seed| -> Result<Vec<u8>> {
+        let teacher = Some(root.path().join("base"));
+        finetune(&Options { seed, teacher, ..options(root.path(), out, 2, pruning) }, &Device::Cpu)?;
+        Ok(std::fs::read(root.path().join(out).join("model.safetensors"))?)
+    };
+    let first = run("a", 1)?;
+    assert_eq!(first, run("b", 1)?);
+    assert_ne!(first, run("c", 2)?);
+    Ok(())
+}
+
+#[test]
+fn frozen_embeddings_stay() -> Result<()> {
+    let root = tempfile::tempdir()?;
+    let config = common::write_base(root.path(), 5);
+    let frozen = Options { freeze_embeddings: true, ..options(root.path(), "out", 1, None) };
+    finetune(&frozen, &Device::Cpu)?;
+    let (before, _) = checkpoint::load(&root.path().join("base"), &config, 0)?;
+    let (after, _) = checkpoint::load(&root.path().join("out"), &config, 0)?;
+    for (name, values) in before {
+        if name.starts_with("bert.embeddings.") {
+            assert_eq!(values, after[&name], "{name} moved");
+        } else {
+            assert_ne!(values, after[&name], "{name} stayed");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn time_ends_a_run_and_what_was_learnt_is_saved() -> Result<()> {
+    let root = tempfile::tempdir()?;
+    common::write_base(root.path(), 6);
+    let short = Options {
+        max_time: Some(Duration::from_millis(300)),
+        save_every: Some(Duration::ZERO),
+        ..options(root.path(), "out", 1_000_000, None)
+    };
+    let report = finetune(&short, &Device::Cpu)?;
+    assert!(report.steps > 0 && report.steps < 3_000_000);
+    assert_ne!(
+        std::fs::read(root.path().join("out/model.safetensors"))?,
+        std::fs::read(root.path().join("base/model.safetensors"))?
+    );
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_trained_is_refused() -> Result<()> {
+    let root = tempfile::tempdir()?;
+    common::write_base(root.path(), 8);
+    let refused = |options: Options| format!("{:#}", finetune(&options, &Device::Cpu).expect_err("refused"));
+    let plain = options(root.path(), "out", 1, None);
+
+    let lock = refused(Options { pruning: Some(Pruning::Lock { pattern: None }), ..plain.clone() });
+    assert!(lock.contains("no pruned matrix to lock"), "{lock}");
+
+    let long = WindowOptions { max_seq_len: 384, doc_stride: 128 };
+    let message = refused(Options { windows: long, ..plain.clone() });
+    assert!(message.contains("--max-seq-len 384 exceeds the model's 24"), "{message}");
+
+    let silent = common::DATA.replacen(r#"[{"text": "tree", "answer_start": 25}]"#, "[]", 1);
+    std::fs::write(root.path().join("silent.json"), silent)?;
+    let message = refused(Options { train: vec![root.path().join("silent.json")], ..plain.clone() });
+    assert!(message.contains("silent.json") && message.contains("question 5: no answer"), "{message}");
+
+    let moved = common::DATA.replacen("\"answer_start\": 25", "\"answer_start\": 24", 1);
+    std::fs::write(root.path().join("moved.json"), moved)?;
+    let message = refused(Options { train: vec![root.path().join("moved.json")], ..plain });
+    assert!(message.contains("moved.json: article 0, paragraph 1, question 1 (5)"), "{message}");
+    assert!(!root.path().join("out").exists(), "nothing is written before a run is known to be possible");
+    Ok(())
+}
