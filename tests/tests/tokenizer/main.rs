@@ -82,6 +82,9 @@ fn every_token_is_found_by_its_text() {
         let token = tokenizer.vocabulary().token(id).unwrap();
         assert_eq!(tokenizer.id(token), Some(id), "{token:?}");
         assert_eq!(pair.reference().id_to_token(id).as_deref(), Some(token));
+        // As a word, and in one.
+        pair.assert_equal(token);
+        pair.assert_equal(&format!("a{}", token.trim_start_matches("##")));
     }
     assert_eq!(tokenizer.id("##[SEP]"), None);
 }

@@ -125,9 +125,8 @@ pub(super) fn check(mut pool: &[u8]) -> Result<(), Reason> {
             return Err("has an entry with a malformed head");
         }
         let text = element.utf8.get(..usize::from(element.length)).ok_or("has an entry of over 4 bytes")?;
-        let characters =
-            core::str::from_utf8(text).map_err(|_| "has an entry that is not UTF-8")?.chars().count();
-        if characters > 1 || (element.kind == Kind::Space && characters != 0) {
+        let text = core::str::from_utf8(text).map_err(|_| "has an entry that is not UTF-8")?;
+        if text.chars().nth(1).is_some() || (element.kind == Kind::Space && !text.is_empty()) {
             return Err("has an element that is not one character");
         }
         if head & MORE == 0 {
