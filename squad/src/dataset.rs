@@ -82,7 +82,7 @@ impl Dataset {
     /// A file that cannot be read or has another shape; the message tells line and column.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let bytes = std::fs::read(path).map_err(|reason| Error::Read { path: path.to_owned(), reason })?;
         Self::parse(&bytes, path)
     }
 
@@ -93,7 +93,7 @@ impl Dataset {
     pub fn parse(bytes: &[u8], path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let file: File =
-            serde_json::from_slice(bytes).map_err(|source| Error::Shape { path: path.to_owned(), source })?;
+            serde_json::from_slice(bytes).map_err(|reason| Error::Shape { path: path.to_owned(), reason })?;
         let mut dataset = Dataset::default();
         dataset.origin.path = path.to_owned();
         for (article_index, article) in file.data.into_iter().enumerate() {

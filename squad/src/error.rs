@@ -6,20 +6,20 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.
-    #[error("{}: cannot read: {source}", path.display())]
+    #[error("{}: cannot read: {reason}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The reason.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The file is not JSON in the shape of SQuAD. The reason tells line and column.
-    #[error("{}: not a SQuAD file: {source}; expected {{\"data\": [{{\"paragraphs\": […]}}]}}", path.display())]
+    #[error("{}: not a SQuAD file: {reason}; expected {{\"data\": [{{\"paragraphs\": […]}}]}}", path.display())]
     Shape {
         /// The file.
         path: PathBuf,
         /// The reason, with line and column.
-        source: serde_json::Error,
+        reason: serde_json::Error,
     },
     /// An answer that its context does not hold.
     #[error(
