@@ -156,6 +156,9 @@ impl Answer {
 
 /// What is wrong with an answer, if anything.
 fn mismatch(context: &str, answer: &Answer) -> Option<String> {
+    if answer.text.is_empty() {
+        return Some("the answer is empty".into());
+    }
     if answer.byte_range(context).is_some() {
         return None;
     }

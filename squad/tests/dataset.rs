@@ -69,6 +69,12 @@ fn a_wrong_place_is_named() {
 }
 
 #[test]
+fn an_empty_answer_is_no_answer_to_train_on() {
+    let message = parse(&V1.replace("\"sat\"", "\"\"")).check_answers().expect_err("empty").to_string();
+    assert!(message.contains("question 1 (q2): the answer is empty"), "{message}");
+}
+
+#[test]
 fn a_broken_file_is_named_with_its_place() {
     let message = Dataset::parse(b"{\"data\": [}", "cats.json").expect_err("broken").to_string();
     assert!(message.starts_with("cats.json: not a SQuAD file: ") && message.contains("line 1"), "{message}");
