@@ -1,6 +1,5 @@
-//! The loops around the inner kernels: shapes, strips, rows and groups of lanes.
+//! The int8 products of 128-bit instruction sets: the loops over strips, rows and groups of 16 lanes.
 
-use core::arch::aarch64::int32x4_t;
 use core::ops::Range;
 
 use crate::matrix::{InputBlock, OutputBlock};
@@ -13,21 +12,27 @@ use crate::{DenseRows, Epilogue, ShapeError};
 const GROUP: usize = 16;
 
 /// Sums of 16 lanes, 4 in each register.
-pub(super) type Sums = [int32x4_t; 4];
+pub(crate) type Sums<V> = [<V as Vector>::I32; 4];
 
 /// The inner kernels of one instruction set, implemented by its token.
 ///
 /// They are unsafe because they read through pointers. What they read is inside the operands because of the shapes
 /// that [`check_product`] and [`check_dense`] check below, and of the indices that
-/// [`crate::matrix::PackedMatrix::validate`] checked. They enable the features that the token proves.
+/// [`crate::matrix::PackedMatrix::validate`] checked. They enable the features that the token proves. Its vectors have 4
+/// lanes.
 ///
 /// Weights and rows are in [−127, 127], `x` in [−128, 127], or [0, 255] where it says so.
-pub(super) trait Products: Vector<F32 = core::arch::aarch64::float32x4_t, I32 = int32x4_t> {
+pub(crate) trait Products: Vector {
     /// Σ weights[output] · x[column][lane] for the 4 outputs of a strip and 16 lanes.
     ///
     /// # Safety
     /// 16 bytes at `x + column · LANES` are readable for each column of the strip.
-    unsafe fn output_strip<const LANES: usize>(self, strip: &Strip<'_>, x: *const i8, sums: &mut [Sums; 4]);
+    unsafe fn output_strip<const LANES: usize>(
+        self,
+        strip: &Strip<'_>,
+        x: *const i8,
+        sums: &mut [Sums<Self>; 4],
+    );
 
     /// Σ weights · x[quad][lane] for one output and `16 · GROUPS` lanes.
     ///
@@ -37,7 +42,7 @@ pub(super) trait Products: Vector<F32 = core::arch::aarch64::float32x4_t, I32 = 
         self,
         row: &Row<'_>,
         x: *const i8,
-        sums: &mut [Sums; GROUPS],
+        sums: &mut [Sums<Self>; GROUPS],
     );
 
     /// Σ x · row for the first rows of a piece, as many as suit the instruction set, and 16 lanes; returns how
@@ -45,11 +50,62 @@ pub(super) trait Products: Vector<F32 = core::arch::aarch64::float32x4_t, I32 = 
     ///
     /// # Safety
     /// `piece` is as its fields say.
-    unsafe fn dense<const UNSIGNED: bool>(self, piece: &Piece<'_>, sums: &mut [Sums; 8]) -> usize;
+    unsafe fn dense<const UNSIGNED: bool>(self, piece: &Piece<'_>, sums: &mut [Sums<Self>; 8]) -> usize;
 }
 
+/// The products of [`crate::Kernels`] for an instruction set whose token (`Self`) implements [`Products`]; to be used
+/// inside its `impl Kernels`.
+macro_rules! product_kernels {
+    () => {
+        fn output_block(
+            &self,
+            matrix: &$crate::matrix::OutputBlock<'_>,
+            strips: core::ops::Range<usize>,
+            x: &[i8],
+            x_scales: &[f32],
+            epilogue: $crate::Epilogue<'_>,
+            out: &mut [f32],
+        ) -> Result<(), $crate::ShapeError> {
+            $crate::groups::output_block(*self, matrix, strips, x, x_scales, epilogue, out)
+        }
+
+        fn input_block(
+            &self,
+            matrix: &$crate::matrix::InputBlock<'_>,
+            strips: core::ops::Range<usize>,
+            x: &[i8],
+            x_scales: &[f32],
+            epilogue: $crate::Epilogue<'_>,
+            out: &mut [f32],
+        ) -> Result<(), $crate::ShapeError> {
+            $crate::groups::input_block(*self, matrix, strips, x, x_scales, epilogue, out)
+        }
+
+        fn dense_i8(
+            &self,
+            rows: &$crate::DenseRows<'_>,
+            x: &[i8],
+            x_scales: &[f32],
+            out: &mut [f32],
+        ) -> Result<(), $crate::ShapeError> {
+            $crate::groups::dense::<_, false>(*self, rows, x, x_scales, out)
+        }
+
+        fn dense_u8(
+            &self,
+            rows: &$crate::DenseRows<'_>,
+            x: &[u8],
+            x_scales: &[f32],
+            out: &mut [f32],
+        ) -> Result<(), $crate::ShapeError> {
+            $crate::groups::dense::<_, true>(*self, rows, bytemuck::cast_slice(x), x_scales, out)
+        }
+    };
+}
+pub(crate) use product_kernels;
+
 /// The tiles of a strip.
-pub(super) struct Strip<'a> {
+pub(crate) struct Strip<'a> {
     /// The 4 columns of each tile.
     pub columns: &'a [[u16; 4]],
     /// `[4 outputs][4 columns]` of each tile.
@@ -66,7 +122,7 @@ impl<'a> Strip<'a> {
 }
 
 /// A row of an input-block matrix.
-pub(super) struct Row<'a> {
+pub(crate) struct Row<'a> {
     matrix: &'a InputBlock<'a>,
     row: usize,
 }
@@ -92,7 +148,7 @@ fn span(pointers: &[u32], i: usize) -> Range<usize> {
 }
 
 /// What is left of a dense product for 16 lanes.
-pub(super) struct Piece<'a> {
+pub(crate) struct Piece<'a> {
     /// The rows; each has `4 · quads` values.
     rows: &'a DenseRows<'a>,
     /// The first row that is left, below the number of rows.
@@ -119,7 +175,8 @@ impl Piece<'_> {
         core::array::from_fn(|i| first.wrapping_add(i * self.rows.stride))
     }
 
-    /// Sum of row `i` of those that are left.
+    /// Sum of row `i` of those that are left; WebAssembly's product takes unsigned bytes without a correction.
+    #[cfg(not(target_arch = "wasm32"))]
     #[inline]
     pub fn sum(&self, i: usize) -> i32 {
         self.rows.sums.get(self.first + i).copied().unwrap_or(0)
@@ -127,7 +184,7 @@ impl Piece<'_> {
 }
 
 /// See [`crate::Kernels::output_block`].
-pub(super) fn output_block<P: Products>(
+pub(crate) fn output_block<P: Products>(
     token: P,
     matrix: &OutputBlock<'_>,
     strips: Range<usize>,
@@ -165,7 +222,7 @@ pub(super) fn output_block<P: Products>(
 /// See [`crate::Kernels::input_block`].
 ///
 /// Lanes are the outer loop: 32 of them make 128 bytes a quad, so that the inputs of 1024 columns are 32 KB.
-pub(super) fn input_block<P: Products>(
+pub(crate) fn input_block<P: Products>(
     token: P,
     matrix: &InputBlock<'_>,
     strips: Range<usize>,
@@ -203,7 +260,7 @@ pub(super) fn input_block<P: Products>(
 }
 
 /// See [`crate::Kernels::dense_i8`] and, if `UNSIGNED`, [`crate::Kernels::dense_u8`].
-pub(super) fn dense<P: Products, const UNSIGNED: bool>(
+pub(crate) fn dense<P: Products, const UNSIGNED: bool>(
     token: P,
     rows: &DenseRows<'_>,
     x: &[i8],

@@ -24,6 +24,11 @@ compile_error!("packed files are used in place and are little-endian");
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 pub mod aarch64;
 mod dispatch;
+#[cfg(any(
+    all(target_arch = "aarch64", target_feature = "neon"),
+    all(target_arch = "wasm32", target_feature = "simd128")
+))]
+mod groups;
 mod isa;
 mod kernels;
 pub mod layout;
@@ -37,6 +42,8 @@ pub mod scalar;
     all(target_arch = "wasm32", target_feature = "simd128")
 ))]
 mod vector;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub mod wasm32;
 #[cfg(target_arch = "x86_64")]
 pub mod x86_64;
 

@@ -6,8 +6,9 @@
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use super::products::{Piece, Products, Row, Strip, Sums};
+use super::Sums;
 use super::token::Dotprod;
+use crate::groups::{Piece, Products, Row, Strip};
 
 impl Products for Dotprod {
     /// 16 sums; 4 registers of inputs, and the tile's weights in one.

@@ -9,9 +9,10 @@
 use core::arch::aarch64::*;
 use core::arch::asm;
 
+use super::Sums;
 use super::dotprod;
-use super::products::{Piece, Products, Row, Strip, Sums};
 use super::token::I8mm;
+use crate::groups::{Piece, Products, Row, Strip};
 
 impl Products for I8mm {
     /// 16 sums of 2 lanes × 2 outputs; 8 registers of inputs, 2 of weights.

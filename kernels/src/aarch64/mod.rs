@@ -3,13 +3,17 @@
 mod dotprod;
 mod i8mm;
 mod neon;
-mod products;
 mod token;
 mod vector;
 
 pub use token::{Dotprod, I8mm, Neon};
 
+use core::arch::aarch64::int32x4_t;
+
 use crate::{Isa, Kernels};
+
+/// Sums of 16 lanes.
+type Sums = [int32x4_t; 4];
 
 /// The kernels of an instruction set, if this machine can run them.
 pub(crate) fn kernels_for(isa: Isa) -> Option<&'static dyn Kernels> {

@@ -7,8 +7,9 @@
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use super::products::{Piece, Products, Row, Strip, Sums};
+use super::Sums;
 use super::token::Neon;
+use crate::groups::{Piece, Products, Row, Strip};
 
 impl Products for Neon {
     /// 16 sums; 4 registers of inputs, 2 of weights.

@@ -1,11 +1,8 @@
 //! The tokens: proofs that the CPU has an instruction set.
 
-use core::ops::Range;
-
-use super::products::{dense, input_block, output_block};
-use crate::matrix::{InputBlock, OutputBlock};
+use crate::groups::product_kernels;
 use crate::vector::float_kernels;
-use crate::{DenseRows, Epilogue, Isa, Kernels, ShapeError};
+use crate::{Isa, Kernels};
 
 /// Whether the CPU has a feature: by asking the operating system, without `std` by what the build enables.
 macro_rules! detected {
@@ -54,50 +51,7 @@ macro_rules! token {
                 Isa::$name
             }
 
-            fn output_block(
-                &self,
-                matrix: &OutputBlock<'_>,
-                strips: Range<usize>,
-                x: &[i8],
-                x_scales: &[f32],
-                epilogue: Epilogue<'_>,
-                out: &mut [f32],
-            ) -> Result<(), ShapeError> {
-                output_block(*self, matrix, strips, x, x_scales, epilogue, out)
-            }
-
-            fn input_block(
-                &self,
-                matrix: &InputBlock<'_>,
-                strips: Range<usize>,
-                x: &[i8],
-                x_scales: &[f32],
-                epilogue: Epilogue<'_>,
-                out: &mut [f32],
-            ) -> Result<(), ShapeError> {
-                input_block(*self, matrix, strips, x, x_scales, epilogue, out)
-            }
-
-            fn dense_i8(
-                &self,
-                rows: &DenseRows<'_>,
-                x: &[i8],
-                x_scales: &[f32],
-                out: &mut [f32],
-            ) -> Result<(), ShapeError> {
-                dense::<_, false>(*self, rows, x, x_scales, out)
-            }
-
-            fn dense_u8(
-                &self,
-                rows: &DenseRows<'_>,
-                x: &[u8],
-                x_scales: &[f32],
-                out: &mut [f32],
-            ) -> Result<(), ShapeError> {
-                dense::<_, true>(*self, rows, bytemuck::cast_slice(x), x_scales, out)
-            }
-
+            product_kernels!();
             float_kernels!($features);
         }
     };

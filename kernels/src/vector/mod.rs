@@ -12,7 +12,7 @@ mod quantize;
 mod softmax;
 
 pub(crate) use embed::embed;
-pub(crate) use epilogue::Finish;
+pub(crate) use epilogue::{ADD, Finish, GELU, Rows, STORE};
 pub(crate) use linear::linear_f32;
 pub(crate) use normalize::layer_norm;
 pub(crate) use quantize::{absmax, quantize_quads, quantize_row, quantize_rows, quantize_tokens, row_absmax};
@@ -160,10 +160,27 @@ pub(crate) trait Vector: Copy {
     /// [`crate::math::horner`].
     #[inline(always)]
     fn horner<const N: usize>(self, coefficients: &[f32; N], x: Self::F32) -> Self::F32 {
-        let terms = coefficients.iter().rev().map(|&c| self.splat(c));
-        terms.reduce(|sum, c| self.add(self.mul(sum, x), c)).unwrap_or(self.splat(0.0))
+        let mut sum = self.splat(0.0);
+        for (i, &c) in coefficients.iter().rev().enumerate() {
+            sum = if i == 0 { self.splat(c) } else { self.add(self.mul(sum, x), self.splat(c)) };
+        }
+        sum
     }
 }
+
+/// An array with `$value` for each index `$k`, `$zero` being any array of its type: a plain loop, since a closure
+/// handed to the standard library may end up a function of its own, which lacks the target features and cannot
+/// inline intrinsics.
+macro_rules! each {
+    ($zero:expr, |$k:ident| $value:expr) => {{
+        let mut all = $zero;
+        for $k in 0..all.len() {
+            all[$k] = $value;
+        }
+        all
+    }};
+}
+use each;
 
 /// Runs `$call` for each group of columns of a tile of `$lanes` lanes, with `$column` its first lane and the
 /// constant `$vectors` the vectors side by side, at most `$most` (1, 2 or 4).
@@ -233,6 +250,7 @@ macro_rules! float_kernels {
 pub(crate) use float_kernels;
 
 /// Methods of [`Vector`] that are one intrinsic each.
+#[cfg(not(target_arch = "wasm32"))] // whose intrinsics are safe
 macro_rules! vector_operations {
     ($(fn $name:ident($($arg:ident: $type:ty),*) -> $result:ty = $intrinsic:ident;)*) => {$(
         #[inline(always)]
@@ -242,6 +260,7 @@ macro_rules! vector_operations {
         }
     )*};
 }
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) use vector_operations;
 
 /// A token on its way into a function that enables its features.
