@@ -1,6 +1,6 @@
 //! Embeddings: rows of the tables added along features, then turned so that tokens lie in the lanes.
 
-use super::Vector;
+use super::{Vector, each};
 use crate::scalar::normalize::Row;
 use crate::scalar::{check_lanes, ensure};
 use crate::{Embeddings, ShapeError};
@@ -87,15 +87,14 @@ unsafe fn load<V: Vector>(v: V, row: &Row<'_>, feature: usize) -> V::F32 {
 fn turn<V: Vector>(v: V, sums: &[[f32; BLOCK]; BLOCK], lanes: usize, first_lane: usize, out: &mut [f32]) {
     for (four, out) in (0..BLOCK).step_by(4).zip(out.chunks_mut(4 * lanes)) {
         for token in (0..BLOCK).step_by(V::LANES) {
-            let columns = core::array::from_fn(|i| {
+            let columns = each!([v.splat_i32(0); 4], |i| {
                 let from = sums.as_flattened().as_ptr();
                 // SAFETY: block `b` is features `four .. four + 4` of token `token + i + 4b`, below `BLOCK`.
                 v.to_bits(unsafe { v.load_blocks(from.add((token + i) * BLOCK + four), 4 * BLOCK) })
             });
-            let rows = v.transpose4(columns).map(|row| v.with_bits(row));
-            for (row, out) in rows.into_iter().zip(out.chunks_exact_mut(lanes)) {
+            for (row, out) in v.transpose4(columns).into_iter().zip(out.chunks_exact_mut(lanes)) {
                 // SAFETY: `out` is a row of `lanes` elements and `first_lane + BLOCK` ≤ `lanes`.
-                unsafe { v.store(row, out.as_mut_ptr().add(first_lane + token)) }
+                unsafe { v.store(v.with_bits(row), out.as_mut_ptr().add(first_lane + token)) }
             }
         }
     }

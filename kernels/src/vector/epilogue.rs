@@ -4,33 +4,44 @@ use super::Vector;
 use crate::Epilogue;
 use crate::math;
 
+/// [`Epilogue::Store`] as a constant parameter.
+pub(crate) const STORE: u8 = 0;
+/// [`Epilogue::Add`] as a constant parameter.
+pub(crate) const ADD: u8 = 1;
+/// [`Epilogue::Gelu`] as a constant parameter.
+pub(crate) const GELU: u8 = 2;
+
 /// [`Epilogue`] and the lanes' scales, without their borrows, so that they can be used for one group of columns after
 /// the other. Its pointers are good as long as those borrows.
 #[derive(Clone, Copy)]
 pub(crate) struct Finish {
     x_scales: *const f32,
-    kind: Kind,
+    kind: u8,
+    /// Per-lane largest |out|; only for [`GELU`].
+    absmax: *mut f32,
 }
 
+/// Rows of the output that are finished together: the scale and the bias of each.
 #[derive(Clone, Copy)]
-enum Kind {
-    /// `out = y`.
-    Store,
-    /// `out = out + y`.
-    Add,
-    /// `out = gelu(y)`; holds the start of the per-lane largest |out|.
-    Gelu(*mut f32),
+pub(crate) struct Rows<const R: usize> {
+    pub scales: [f32; R],
+    pub biases: [f32; R],
 }
 
 impl Finish {
     /// `y` goes through the epilogue.
     pub(crate) fn new(x_scales: &[f32], epilogue: &mut Epilogue<'_>) -> Self {
-        let kind = match epilogue {
-            Epilogue::Store => Kind::Store,
-            Epilogue::Add => Kind::Add,
-            Epilogue::Gelu { absmax } => Kind::Gelu(absmax.as_mut_ptr()),
+        let (kind, absmax) = match epilogue {
+            Epilogue::Store => (STORE, core::ptr::null_mut()),
+            Epilogue::Add => (ADD, core::ptr::null_mut()),
+            Epilogue::Gelu { absmax } => (GELU, absmax.as_mut_ptr()),
         };
-        Self { x_scales: x_scales.as_ptr(), kind }
+        Self { x_scales: x_scales.as_ptr(), kind, absmax }
+    }
+
+    /// [`STORE`], [`ADD`] or [`GELU`].
+    pub(crate) fn kind(self) -> u8 {
+        self.kind
     }
 
     /// `K` vectors of one output row, from lane `column` on: `y = (acc · x_scale) · scale + bias`, then the epilogue.
@@ -48,31 +59,85 @@ impl Finish {
         bias: f32,
         out: *mut f32,
     ) {
-        let (scale, bias) = (v.splat(scale), v.splat(bias));
-        for (k, acc) in acc.into_iter().enumerate() {
-            let at = column + k * V::LANES;
-            // SAFETY: vector `k` from `column` on, of each of the three.
-            unsafe {
-                let scaled = v.mul(v.to_f32(acc), v.load(self.x_scales.add(at)));
-                let y = v.add(v.mul(scaled, scale), bias);
-                match self.kind {
-                    Kind::Store => v.store(y, out.add(at)),
-                    Kind::Add => v.store(v.add(v.load(out.add(at)), y), out.add(at)),
-                    Kind::Gelu(absmax) => {
-                        let y = gelu(v, y);
-                        v.store(y, out.add(at));
-                        v.store(v.max(v.abs(y), v.load(absmax.add(at))), absmax.add(at));
+        let rows = Rows { scales: [scale], biases: [bias] };
+        // SAFETY: the caller's promise; a single row has no distance to the next.
+        unsafe {
+            match self.kind {
+                STORE => self.rows::<V, STORE, 1, K>(v, [acc], column, &rows, out, 0),
+                ADD => self.rows::<V, ADD, 1, K>(v, [acc], column, &rows, out, 0),
+                _ => self.rows::<V, GELU, 1, K>(v, [acc], column, &rows, out, 0),
+            }
+        }
+    }
+
+    /// [`Finish::row`] for `R` rows `stride` elements apart, `KIND` being [`Finish::kind`].
+    ///
+    /// All vectors advance side by side, because GELU's polynomial is a long chain of dependent operations.
+    ///
+    /// # Safety
+    /// As for [`Finish::row`], for each of the rows; `KIND` must be `self.kind()`.
+    #[inline(always)]
+    pub(crate) unsafe fn rows<V: Vector, const KIND: u8, const R: usize, const K: usize>(
+        self,
+        v: V,
+        acc: [[V::I32; K]; R],
+        column: usize,
+        rows: &Rows<R>,
+        out: *mut f32,
+        stride: usize,
+    ) {
+        let mut y = [[v.splat(0.0); K]; R];
+        for r in 0..R {
+            let (scale, bias) = (v.splat(rows.scales[r]), v.splat(rows.biases[r]));
+            for k in 0..K {
+                // SAFETY: vector `k` from `column` on.
+                let x_scale = unsafe { v.load(self.x_scales.add(column + k * V::LANES)) };
+                y[r][k] = v.add(v.mul(v.mul(v.to_f32(acc[r][k]), x_scale), scale), bias);
+            }
+        }
+        if KIND == GELU {
+            gelu(v, &mut y);
+        }
+        for r in 0..R {
+            for k in 0..K {
+                // SAFETY: vector `k` from `column` on, of row `r`.
+                unsafe {
+                    let out = out.add(r * stride + column + k * V::LANES);
+                    v.store(if KIND == ADD { v.add(v.load(out), y[r][k]) } else { y[r][k] }, out);
+                }
+            }
+        }
+        if KIND == GELU {
+            for k in 0..K {
+                // SAFETY: vector `k` from `column` on.
+                unsafe {
+                    let absmax = self.absmax.add(column + k * V::LANES);
+                    let mut most = v.load(absmax);
+                    for y in &y {
+                        most = v.max(v.abs(y[k]), most);
                     }
+                    v.store(most, absmax);
                 }
             }
         }
     }
 }
 
-/// [`math::gelu`].
+/// [`math::gelu`] of each.
 #[inline(always)]
-fn gelu<V: Vector>(v: V, x: V::F32) -> V::F32 {
-    let near = v.min(v.abs(x), v.splat(math::GELU_LIMIT));
-    let hump = v.horner(&math::GELU_COEFFICIENTS, v.sub(near, v.splat(math::GELU_CENTRE)));
-    v.sub(v.max(x, v.splat(0.0)), hump)
+fn gelu<V: Vector, const R: usize, const K: usize>(v: V, x: &mut [[V::F32; K]; R]) {
+    let mut s = *x;
+    for s in s.as_flattened_mut() {
+        *s = v.sub(v.min(v.abs(*s), v.splat(math::GELU_LIMIT)), v.splat(math::GELU_CENTRE));
+    }
+    let [.., last] = math::GELU_COEFFICIENTS;
+    let mut hump = [[v.splat(last); K]; R];
+    for &c in math::GELU_COEFFICIENTS.iter().rev().skip(1) {
+        for (hump, &s) in hump.as_flattened_mut().iter_mut().zip(s.as_flattened()) {
+            *hump = v.add(v.mul(*hump, s), v.splat(c));
+        }
+    }
+    for (x, &hump) in x.as_flattened_mut().iter_mut().zip(hump.as_flattened()) {
+        *x = v.sub(v.max(*x, v.splat(0.0)), hump);
+    }
 }

@@ -1,6 +1,6 @@
 //! LayerNorm over features.
 
-use super::{Columns, Vector, for_columns};
+use super::{Columns, Vector, each, for_columns};
 use crate::ShapeError;
 use crate::scalar::normalize::check_layer_norm;
 
@@ -43,18 +43,18 @@ unsafe fn columns<V: Vector, const K: usize>(
     let count = v.splat(1.0 / at.rows as f32);
     let mut sum = [v.splat(0.0); K];
     for row in 0..at.rows {
-        sum = core::array::from_fn(|k| v.add(sum[k], load(row, k)));
+        sum = each!(sum, |k| v.add(sum[k], load(row, k)));
     }
-    let mean = sum.map(|sum| v.mul(sum, count));
+    let mean = each!(sum, |k| v.mul(sum[k], count));
     let mut squares = [v.splat(0.0); K];
     for row in 0..at.rows {
-        squares = core::array::from_fn(|k| {
+        squares = each!(squares, |k| {
             let x = v.sub(load(row, k), mean[k]);
             v.add(squares[k], v.mul(x, x))
         });
     }
     let epsilon = v.splat(epsilon);
-    let inverse = squares.map(|sum| v.div(v.splat(1.0), v.sqrt(v.add(v.mul(sum, count), epsilon))));
+    let inverse = each!(squares, |k| v.div(v.splat(1.0), v.sqrt(v.add(v.mul(squares[k], count), epsilon))));
     let mut most = [v.splat(0.0); K];
     for ((row, &gamma), &beta) in (0..at.rows).zip(gamma).zip(beta) {
         let (gamma, beta) = (v.splat(gamma), v.splat(beta));

@@ -1,6 +1,6 @@
 //! Per-token symmetric int8.
 
-use super::{Columns, Vector, for_columns};
+use super::{Columns, Vector, each, for_columns};
 use crate::layout::TILE;
 use crate::math;
 use crate::scalar::quantize::{SMALLEST_ABSMAX, check_quantize, inverse_scale};
@@ -102,10 +102,10 @@ unsafe fn rows_columns<V: Vector, const K: usize>(
     out: *mut i8,
 ) {
     // SAFETY: vector `k` of the group of columns.
-    let inverse: [_; K] = core::array::from_fn(|k| unsafe { v.load(inverse.add(at.column + k * V::LANES)) });
+    let inverse = each!([v.splat(0.0); K], |k| unsafe { v.load(inverse.add(at.column + k * V::LANES)) });
     for row in 0..at.rows {
         let start = at.at(row);
-        let quantized: [_; K] = core::array::from_fn(|k| {
+        let quantized = each!([v.splat_i32(0); K], |k| {
             // SAFETY: as above.
             round(v, v.mul(unsafe { v.load(x.add(start + k * V::LANES)) }, inverse[k]))
         });
@@ -153,13 +153,13 @@ unsafe fn quads_columns<V: Vector, const K: usize>(
     out: *mut i8,
 ) {
     // SAFETY: vector `k` of the group of columns.
-    let inverse: [_; K] = core::array::from_fn(|k| unsafe { v.load(inverse.add(at.column + k * V::LANES)) });
+    let inverse = each!([v.splat(0.0); K], |k| unsafe { v.load(inverse.add(at.column + k * V::LANES)) });
     for row in (0..at.rows).step_by(4) {
         for (k, &inverse) in inverse.iter().enumerate() {
             let column = k * V::LANES;
             // SAFETY: as above; four rows from `row` on.
             let load = |i| unsafe { v.load(x.add(at.at(row + i) + column)) };
-            let quads = v.quads(core::array::from_fn(|i| round(v, v.mul(load(i), inverse))));
+            let quads = v.quads(each!([v.splat_i32(0); 4], |i| round(v, v.mul(load(i), inverse))));
             // SAFETY: 4 rows of bytes hold `lanes` quads.
             unsafe { v.store_i32(quads, out.add(row * at.lanes + 4 * (at.column + column)).cast()) }
         }
@@ -188,7 +188,10 @@ pub(crate) fn quantize_tokens<V: Vector>(
             tokens_columns(v, x.as_ptr(), inverse.as_ptr(), at, out.as_mut_ptr(), sums.as_mut_ptr());
         }
     });
-    // The features that do not fill a block of 16 bytes.
+    // The features that do not fill a block of 16 bytes; skipping to them costs time even where there are none.
+    if features.is_multiple_of(16) {
+        return Ok(());
+    }
     for (lane, (out, sum)) in out.chunks_exact_mut(features).zip(sums).enumerate() {
         let scale = inverse.get(lane).copied().unwrap_or(0.0);
         let column = x.iter().skip(lane).step_by(lanes);
@@ -217,12 +220,14 @@ unsafe fn tokens_columns<V: Vector>(
     let inverse = unsafe { v.load(inverse.add(at.column)) };
     let mut sum = v.splat_i32(bias(whole).wrapping_neg());
     for first in (0..whole).step_by(16) {
-        let quads = core::array::from_fn(|i| {
-            let rounded = core::array::from_fn(|j| {
+        let quads = each!([v.splat_i32(0); 4], |i| {
+            let rounded = each!([v.splat_i32(0); 4], |j| {
                 // SAFETY: the vector at the column; the row is below `whole`.
                 round(v, v.mul(unsafe { v.load(x.add(at.at(first + 4 * i + j))) }, inverse))
             });
-            sum = rounded.iter().fold(sum, |sum, &q| v.add_i32(sum, q));
+            for q in rounded {
+                sum = v.add_i32(sum, q);
+            }
             v.quads(rounded)
         });
         for (i, rows) in v.transpose4(quads).into_iter().enumerate() {
@@ -265,11 +270,13 @@ pub(crate) fn quantize_row<V: Vector>(
     let mut sums = v.splat_i32(0);
     let (mut from, mut to) = (x.chunks_exact(4 * V::LANES), out.chunks_exact_mut(4 * V::LANES));
     for (x, out) in (&mut from).zip(&mut to) {
-        let quantized = core::array::from_fn(|k| {
+        let quantized = each!([v.splat_i32(0); 4], |k| {
             // SAFETY: a group holds 4 vectors.
             round(v, v.mul(unsafe { v.load(x.as_ptr().add(k * V::LANES)) }, inverse))
         });
-        sums = quantized.iter().fold(sums, |sum, &q| v.add_i32(sum, q));
+        for q in quantized {
+            sums = v.add_i32(sums, q);
+        }
         // SAFETY: as above.
         unsafe { v.store_bytes4(quantized, out.as_mut_ptr()) }
     }

@@ -1,6 +1,6 @@
 //! Softmax over keys.
 
-use super::{Columns, Vector, for_columns};
+use super::{Columns, Vector, each, for_columns};
 use crate::ShapeError;
 use crate::math;
 use crate::scalar::attention::check_softmax;
@@ -39,7 +39,7 @@ unsafe fn columns<V: Vector, const K: usize>(
     let load = |row, k| unsafe { v.load(scores.add(at.at(row) + k * V::LANES)) };
     let mut most = [v.splat(f32::NEG_INFINITY); K];
     for row in 0..at.rows {
-        most = core::array::from_fn(|k| v.max(load(row, k), most[k]));
+        most = each!(most, |k| v.max(load(row, k), most[k]));
     }
     let mut sums = [v.splat_i32(0); K];
     let whole = at.rows / 4 * 4;
@@ -49,19 +49,22 @@ unsafe fn columns<V: Vector, const K: usize>(
     };
     for row in (0..whole).step_by(4) {
         for k in 0..K {
-            let weights: [_; 4] = core::array::from_fn(|i| exp2_u8(v, v.sub(load(row + i, k), most[k])));
-            sums[k] = weights.iter().fold(sums[k], |sum, &w| v.add_i32(sum, w));
+            let weights = each!([sums[k]; 4], |i| exp2_u8(v, v.sub(load(row + i, k), most[k])));
+            for weight in weights {
+                sums[k] = v.add_i32(sums[k], weight);
+            }
             store(row, k, join(v, weights));
         }
     }
     let rest = at.rows - whole;
     if rest > 0 {
         for k in 0..K {
-            let weights = core::array::from_fn(|i| {
-                let weight = |i| exp2_u8(v, v.sub(load(whole + i, k), most[k]));
-                if i < rest { weight(i) } else { v.splat_i32(ROUND) }
+            let weights = each!([v.splat_i32(ROUND); 4], |i| {
+                if i < rest { exp2_u8(v, v.sub(load(whole + i, k), most[k])) } else { v.splat_i32(ROUND) }
             });
-            sums[k] = weights.iter().fold(sums[k], |sum, &w| v.add_i32(sum, w));
+            for weight in weights {
+                sums[k] = v.add_i32(sums[k], weight);
+            }
             store(whole, k, join(v, weights));
         }
     }
