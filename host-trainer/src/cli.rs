@@ -1,10 +1,11 @@
 //! The command line.
 
+use core::time::Duration;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use blockspan_engine::format::WordDtype;
 use blockspan_squad::Dataset;
 use blockspan_trainer::features::WindowOptions;
 use blockspan_trainer::loss::Weights;
@@ -12,7 +13,7 @@ use blockspan_trainer::optimizer::AdamWOptions;
 use blockspan_trainer::pattern::Pattern;
 use blockspan_trainer::schedule::Schedule;
 use blockspan_trainer::train::{self, Pruning};
-use blockspan_trainer::{checkpoint, evaluate};
+use blockspan_trainer::{checkpoint, evaluate, pack};
 use candle_core::Device;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -33,6 +34,8 @@ enum Command {
     Finetune(Box<Finetune>),
     /// Print EM and F1 of a fine-tuned directory over a SQuAD file.
     Evaluate(Evaluate),
+    /// Quantise a fine-tuned directory to int8 and pack it into one file for the engine.
+    Pack(Pack),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -117,13 +120,13 @@ struct Finetune {
     #[arg(long, value_name = "DIR")]
     teacher: Option<PathBuf>,
     /// The teacher's share of the loss, 0 to 1; labels have the rest.
-    #[arg(long, default_value_t = 0.8)]
+    #[arg(long, default_value_t = 0.8, requires = "teacher")]
     distill_weight: f64,
     /// Divides the logits of teacher and student.
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, default_value_t = 2.0, requires = "teacher")]
     temperature: f64,
     /// Weight of the relative error of the hidden states to those of a teacher of the same shape.
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, requires = "teacher")]
     hidden_weight: f64,
     /// Leave the embeddings as they are.
     #[arg(long)]
@@ -159,12 +162,39 @@ struct Evaluate {
     predictions: Option<PathBuf>,
 }
 
+#[derive(Args)]
+struct Pack {
+    /// Hugging Face directory of a fine-tuned model.
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// File to write, usually *.bspan.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// How word embeddings are stored.
+    #[arg(long, value_enum, default_value_t = Embeddings::I8)]
+    embeddings: Embeddings,
+    #[command(flatten)]
+    windows: WindowArgs,
+    /// A line of metadata, KEY=VALUE; may be given several times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    metadata: Vec<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Embeddings {
+    /// int8 with a scale per row.
+    I8,
+    /// IEEE half precision.
+    F16,
+}
+
 /// Runs the command; prints an error in one line and exits with 2.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let result = device(cli.device).and_then(|device| match &cli.command {
         Command::Finetune(args) => finetune(args, &device),
         Command::Evaluate(args) => print_scores(args, &device),
+        Command::Pack(args) => pack_model(args),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -193,7 +223,7 @@ fn finetune(args: &Finetune, device: &Device) -> Result<()> {
         weights: Weights {
             distill: share("--distill-weight", args.distill_weight)?,
             temperature: positive("--temperature", args.temperature)?,
-            hidden: args.hidden_weight,
+            hidden: not_negative("--hidden-weight", args.hidden_weight)?,
         },
         epochs: args.epochs,
         schedule: Schedule { peak: positive("--lr", args.lr)?, warmup: share("--warmup", args.warmup)? },
@@ -202,7 +232,10 @@ fn finetune(args: &Finetune, device: &Device) -> Result<()> {
         seed: args.seed,
         pruning: pruning(args)?,
         freeze_embeddings: args.freeze_embeddings,
-        optimizer: AdamWOptions { weight_decay: args.weight_decay, ..AdamWOptions::default() },
+        optimizer: AdamWOptions {
+            weight_decay: not_negative("--weight-decay", args.weight_decay)?,
+            ..AdamWOptions::default()
+        },
         max_grad_norm: positive("--max-grad-norm", args.max_grad_norm)?,
         max_time: args.max_train_minutes.map(|m| minutes("--max-train-minutes", m)).transpose()?,
         save_every: args.save_every_minutes.map(|m| minutes("--save-every-minutes", m)).transpose()?,
@@ -249,6 +282,41 @@ fn pruning(args: &Finetune) -> Result<Option<Pruning>> {
     })
 }
 
+fn pack_model(args: &Pack) -> Result<()> {
+    let metadata = args.metadata.iter().map(|line| {
+        let (key, value) =
+            line.split_once('=').with_context(|| format!("--metadata {line:?}: write it as KEY=VALUE"))?;
+        Ok((key.to_owned(), value.to_owned()))
+    });
+    let options = pack::Options {
+        embeddings: match args.embeddings {
+            Embeddings::I8 => WordDtype::I8,
+            Embeddings::F16 => WordDtype::F16,
+        },
+        max_seq_len: args.windows.max_seq_len,
+        doc_stride: args.windows.doc_stride,
+        metadata: metadata.collect::<Result<_>>()?,
+    };
+    let report = pack::pack(&args.model, &args.out, &options)?;
+    for matrix in &report.matrices {
+        let (rows, cols) = matrix.shape;
+        println!(
+            "{:<52} {rows:>5} x {cols:<5} {:>5.1} % zeros, {:>5.1} % of the blocks kept",
+            matrix.name,
+            100.0 * matrix.sparsity,
+            100.0 * matrix.density
+        );
+    }
+    println!(
+        "{}: {} bytes, {} matrices, {}",
+        args.out.display(),
+        report.file_len,
+        report.matrices.len(),
+        report.pattern
+    );
+    Ok(())
+}
+
 fn print_scores(args: &Evaluate, device: &Device) -> Result<()> {
     let dataset = Dataset::read(&args.file)?;
     let options = evaluate::Options {
@@ -281,6 +349,11 @@ fn share(name: &str, value: f64) -> Result<f64> {
 
 fn positive(name: &str, value: f64) -> Result<f64> {
     ensure!(value > 0.0 && value.is_finite(), "{name} {value}: give a positive number");
+    Ok(value)
+}
+
+fn not_negative(name: &str, value: f64) -> Result<f64> {
+    ensure!(value >= 0.0 && value.is_finite(), "{name} {value}: give 0 or a positive number");
     Ok(value)
 }
 

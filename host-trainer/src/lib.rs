@@ -9,6 +9,7 @@ pub mod loss;
 pub mod model;
 pub mod ops;
 pub mod optimizer;
+pub mod pack;
 pub mod pattern;
 pub mod prune;
 pub mod schedule;
