@@ -1,0 +1,68 @@
+//! `blockspan ask`.
+
+use std::time::Instant;
+
+use anyhow::{Result, anyhow, ensure};
+use blockspan_engine::{Answer, Error, Session};
+
+use crate::cli::Ask;
+use crate::model_source::ModelSource;
+use crate::output::{self, Reply, json, text};
+use crate::passage::{Origin, Passage};
+use crate::runtime::{Decoding, Machine};
+
+/// Reads the passage, answers, prints.
+pub fn run(args: &Ask) -> Result<()> {
+    let (top_k, n_best) = (args.top_k, args.decoding.n_best);
+    ensure!(top_k <= n_best, "--top-k {top_k}: only --n-best {n_best} answers are kept; raise --n-best");
+    let machine = Machine::new(&args.runtime)?;
+    let passage = Passage::read(&args.passage)?;
+
+    let start = Instant::now();
+    let source = ModelSource::open(args.model.model.as_deref())?;
+    let model = source.parse()?;
+    let decoding = Decoding::new(&args.decoding, model.config())?;
+    let mut workspace = machine.workspace(&model, decoding.max_seq_len)?;
+    let mut session = Session::with(&model, decoding.max_seq_len, &mut workspace, machine.runtime())?;
+    let loaded = start.elapsed();
+
+    let start = Instant::now();
+    let mut answers = vec![Answer::default(); top_k];
+    let outcome = session
+        .answer(&args.question, &passage.text, &decoding.options, &mut answers)
+        .map_err(|error| place(error, &passage.origin))?;
+    let answered = start.elapsed();
+    answers.truncate(outcome.answers);
+
+    let reply = Reply {
+        question: &args.question,
+        passage: &passage.text,
+        answers: &answers,
+        null_diff: outcome.null_diff,
+    };
+    output::print(&if args.json {
+        json::reply(&reply)?
+    } else {
+        text::reply(&reply, text::Marks::for_stdout())
+    })?;
+    if args.verbose {
+        output::note(&format!(
+            "{source}: loaded in {:.1} ms, answered in {:.1} ms; windows {}, isa {}, threads {}, null_diff {:.3}",
+            1e3 * loaded.as_secs_f64(),
+            1e3 * answered.as_secs_f64(),
+            outcome.windows,
+            machine.isa(),
+            machine.threads(),
+            outcome.null_diff,
+        ));
+    }
+    Ok(())
+}
+
+/// The error, with the passage's name where it is about the passage.
+fn place(error: Error, origin: &Origin) -> anyhow::Error {
+    match error {
+        Error::EmptyPassage | Error::TextTooLong => anyhow!("{origin}: {error}"),
+        error => error.into(),
+    }
+}

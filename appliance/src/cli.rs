@@ -1,0 +1,149 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use blockspan_engine::span::MAX_N_BEST;
+use clap::{Args, Parser, Subcommand};
+
+/// The most threads that `--threads` takes; the engine has scratch for fewer, but the pool would start them all.
+pub const MAX_THREADS: usize = 256;
+
+/// Answers questions from a passage, from one packed file.
+#[derive(Parser)]
+#[command(name = "blockspan", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Answer a question from a passage (--context, --context-file, or standard input).
+    Ask(Ask),
+    /// Print EM and F1 of a packed model over a SQuAD file.
+    Eval(Eval),
+    /// Show what a packed model holds: shape, metadata, sections, density, sizes.
+    Inspect(Inspect),
+}
+
+#[derive(Args)]
+pub struct Ask {
+    /// The question.
+    pub question: String,
+    #[command(flatten)]
+    pub passage: PassageArgs,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Print one JSON object on one line.
+    #[arg(long)]
+    pub json: bool,
+    /// How many answers to print, best first.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = up_to::<MAX_N_BEST>)]
+    pub top_k: usize,
+    /// Tell on stderr what was used and how long it took.
+    #[arg(short, long)]
+    pub verbose: bool,
+    #[command(flatten)]
+    pub decoding: DecodingArgs,
+    #[command(flatten)]
+    pub runtime: RuntimeArgs,
+}
+
+#[derive(Args)]
+pub struct Eval {
+    /// SQuAD file (v1.1 or v2.0) to measure on.
+    #[arg(value_name = "DATA.json")]
+    pub data: PathBuf,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Write the predicted texts here, by question id.
+    #[arg(long, value_name = "OUT.json")]
+    pub predictions: Option<PathBuf>,
+    #[command(flatten)]
+    pub decoding: DecodingArgs,
+    #[command(flatten)]
+    pub runtime: RuntimeArgs,
+}
+
+#[derive(Args)]
+pub struct Inspect {
+    /// Packed model; without it the default model.
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Print one JSON object on one line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where the passage comes from: standard input unless one of these is given.
+#[derive(Args)]
+#[group(multiple = false)]
+pub struct PassageArgs {
+    /// The passage itself.
+    #[arg(long, value_name = "TEXT")]
+    pub context: Option<String>,
+    /// A file that holds the passage, in UTF-8.
+    #[arg(long, value_name = "FILE")]
+    pub context_file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct ModelArgs {
+    /// Packed model (*.bspan); without it the default model.
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
+}
+
+/// How passages are cut and spans chosen.
+#[derive(Args)]
+#[command(next_help_heading = "Decoding")]
+pub struct DecodingArgs {
+    /// Starts and ends examined per window, and spans that share the score.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = up_to::<MAX_N_BEST>)]
+    pub n_best: usize,
+    /// The longest answer, in tokens.
+    #[arg(long, value_name = "TOKENS", default_value_t = 30, value_parser = up_to::<{ usize::MAX }>)]
+    pub max_answer_len: usize,
+    /// Tokens that neighbouring windows of a long passage share; the model's own value if not given, but at most
+    /// a third of --max-seq-len.
+    #[arg(long, value_name = "TOKENS")]
+    pub doc_stride: Option<usize>,
+    /// The longest window, question included; the model's own value if not given.
+    #[arg(long, value_name = "TOKENS")]
+    pub max_seq_len: Option<usize>,
+}
+
+/// What computes.
+#[derive(Args)]
+#[command(next_help_heading = "Machine")]
+pub struct RuntimeArgs {
+    /// Threads; all cores if not given. The result is the same for every number.
+    #[arg(long, value_name = "N", value_parser = up_to::<MAX_THREADS>)]
+    pub threads: Option<usize>,
+    /// Instruction set: scalar, sse41, avx2, avxvnni, avx512vnni, neon, dotprod, i8mm or simd128; the fastest one
+    /// that this machine has if neither this nor the variable BLOCKSPAN_ISA is given. The result is the same for
+    /// each.
+    #[arg(long, value_name = "NAME")]
+    pub isa: Option<String>,
+}
+
+/// A whole number from 1 to `MOST`.
+fn up_to<const MOST: usize>(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if (1..=MOST).contains(&number) => Ok(number),
+        _ if MOST == usize::MAX => Err("give a whole number, at least 1".to_owned()),
+        _ => Err(format!("give a whole number from 1 to {MOST}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,81 @@
+//! Where a model's bytes come from: a mapped file, or the default model in the binary.
+
+use core::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow, bail};
+use blockspan_engine::{MappedFile, Model};
+
+/// The bytes of a model, not parsed yet.
+pub enum ModelSource {
+    /// The model compiled into the binary.
+    #[cfg(feature = "default-model")]
+    Default,
+    /// A file.
+    File { path: PathBuf, file: MappedFile },
+}
+
+#[cfg(feature = "default-model")]
+mod default {
+    /// The engine uses a model in place and wants it at a multiple of 64 bytes.
+    #[repr(C, align(64))]
+    struct Aligned<B: ?Sized>(B);
+
+    static MODEL: &Aligned<[u8]> = &Aligned(*include_bytes!("../../fixtures/default.bspan"));
+
+    pub fn bytes() -> &'static [u8] {
+        &MODEL.0
+    }
+}
+
+impl ModelSource {
+    /// The file at `path`, or the default model.
+    pub fn open(path: Option<&Path>) -> Result<Self> {
+        match path {
+            Some(path) => Self::map(path),
+            #[cfg(feature = "default-model")]
+            None => Ok(Self::Default),
+            #[cfg(not(feature = "default-model"))]
+            None => bail!("no model: this build has no default model; name a .bspan file"),
+        }
+    }
+
+    fn map(path: &Path) -> Result<Self> {
+        let shown = path.display();
+        // Found out before opening, which would wait for the other end of a pipe.
+        if let Some(kind) =
+            path.metadata().ok().map(|metadata| metadata.file_type()).filter(|kind| !kind.is_file())
+        {
+            let what = if kind.is_dir() { "a directory" } else { "not a regular file" };
+            bail!("{shown}: is {what}; name a .bspan file");
+        }
+        let file =
+            MappedFile::open(path).map_err(|error| anyhow!("{shown}: cannot open the model: {error}"))?;
+        Ok(Self::File { path: path.to_owned(), file })
+    }
+
+    /// The bytes, aligned as the engine wants them.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            #[cfg(feature = "default-model")]
+            Self::Default => default::bytes(),
+            Self::File { file, .. } => file.bytes(),
+        }
+    }
+
+    /// Checks the bytes and borrows the model from them.
+    pub fn parse(&self) -> Result<Model<'_>> {
+        Model::parse(self.bytes()).map_err(|error| anyhow!("{self}: {error}"))
+    }
+}
+
+/// For messages.
+impl fmt::Display for ModelSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            #[cfg(feature = "default-model")]
+            Self::Default => f.write_str("the default model"),
+            Self::File { path, .. } => path.display().fmt(f),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What computes: an instruction set's kernels, threads, and the workspace; and how answers are chosen.
+
+use core::str::FromStr;
+use std::thread;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use blockspan_engine::format::Config;
+use blockspan_engine::{Isa, Kernels, Model, Options, Parallel, Runtime, ThreadPool};
+
+use crate::cli::{DecodingArgs, MAX_THREADS, RuntimeArgs};
+
+/// Overrides the choice of the instruction set, as `--isa` does; `--isa` wins.
+const ISA_VARIABLE: &str = "BLOCKSPAN_ISA";
+
+/// Kernels and threads.
+pub struct Machine {
+    kernels: &'static dyn Kernels,
+    pool: ThreadPool,
+}
+
+impl Machine {
+    /// What the arguments and the environment ask for, else the fastest kernels on all cores.
+    pub fn new(args: &RuntimeArgs) -> Result<Self> {
+        let kernels = match &args.isa {
+            Some(name) => kernels_named(name).with_context(|| format!("--isa {name}"))?,
+            None => match std::env::var_os(ISA_VARIABLE).filter(|name| !name.is_empty()) {
+                Some(name) => {
+                    let name = name.to_string_lossy();
+                    kernels_named(&name).with_context(|| format!("{ISA_VARIABLE}={name}"))?
+                }
+                None => blockspan_engine::best(),
+            },
+        };
+        let cores = || thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+        let threads = args.threads.unwrap_or_else(cores);
+        let pool = ThreadPool::new(threads)
+            .map_err(|error| anyhow!("cannot start {threads} threads: {error}; give a smaller --threads"))?;
+        Ok(Self { kernels, pool })
+    }
+
+    /// For the engine.
+    pub fn runtime(&self) -> Runtime<'_> {
+        Runtime { kernels: self.kernels, parallel: &self.pool }
+    }
+
+    /// The instruction set.
+    pub fn isa(&self) -> Isa {
+        self.kernels.isa()
+    }
+
+    /// The number of threads.
+    pub fn threads(&self) -> usize {
+        self.pool.threads()
+    }
+
+    /// A workspace for windows of `max_seq_len` tokens, with scratch for every thread.
+    pub fn workspace(&self, model: &Model<'_>, max_seq_len: usize) -> Result<Vec<u8>> {
+        let scratch = (self.threads() - 1).saturating_mul(model.workspace_len_per_thread(max_seq_len));
+        let len = model.workspace_len(max_seq_len).saturating_add(scratch);
+        let mut workspace = Vec::new();
+        workspace
+            .try_reserve_exact(len)
+            .map_err(|_| anyhow!("no memory for a workspace of {len} bytes; give a smaller --max-seq-len"))?;
+        workspace.resize(len, 0);
+        Ok(workspace)
+    }
+}
+
+/// The kernels of an instruction set that this machine has.
+fn kernels_named(name: &str) -> Result<&'static dyn Kernels> {
+    let isa = Isa::from_str(name).map_err(anyhow::Error::msg)?;
+    let Some(kernels) = blockspan_engine::kernels_for(isa) else {
+        let available: Vec<&str> = blockspan_engine::available().map(Isa::name).collect();
+        bail!("not available here; this machine and build have: {}", available.join(" "))
+    };
+    Ok(kernels)
+}
+
+/// How passages are cut and spans chosen, the model's own values filled in.
+pub struct Decoding {
+    pub max_seq_len: usize,
+    pub options: Options,
+}
+
+impl Decoding {
+    /// Checks the arguments against the model.
+    pub fn new(args: &DecodingArgs, config: &Config) -> Result<Self> {
+        let max_seq_len = args.max_seq_len.unwrap_or(config.max_seq_len);
+        let most = config.max_positions;
+        ensure!(
+            (8..=most).contains(&max_seq_len),
+            "--max-seq-len {max_seq_len}: this model reads windows of 8 to {most} tokens"
+        );
+        // A shorter window than the model was packed for must still move on by more than it shares.
+        let doc_stride = args.doc_stride.unwrap_or_else(|| match args.max_seq_len {
+            Some(asked) => config.doc_stride.min(asked / 3),
+            None => config.doc_stride,
+        });
+        ensure!(
+            doc_stride < max_seq_len,
+            "--doc-stride {doc_stride}: must be below the window's {max_seq_len} tokens (--max-seq-len)"
+        );
+        let options = Options {
+            max_answer_len: args.max_answer_len,
+            n_best: args.n_best,
+            doc_stride: Some(doc_stride),
+        };
+        Ok(Self { max_seq_len, options })
+    }
+}

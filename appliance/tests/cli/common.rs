@@ -1,0 +1,79 @@
+//! Runs the command.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+pub const PASSAGE: &str =
+    "The lighthouse on Gannet Point was built in 1862 and stands 31 metres above the rocks.";
+pub const QUESTION: &str = "When was the lighthouse built?";
+
+pub fn default_model() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/default.bspan")
+}
+
+/// The command, with nothing on standard input and without the caller's overrides.
+pub fn blockspan(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_blockspan"));
+    command.args(args).env_remove("BLOCKSPAN_ISA").stdin(Stdio::null());
+    command
+}
+
+/// Runs with `stdin` as standard input.
+pub fn piped(command: &mut Command, stdin: &[u8]) -> Output {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // The command may refuse its arguments and end before it reads.
+    let _ = child.stdin.take().unwrap().write_all(stdin);
+    child.wait_with_output().unwrap()
+}
+
+/// What a run that must succeed prints on stdout.
+#[track_caller]
+pub fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// Runs `ask --json` on a passage.
+#[track_caller]
+pub fn ask(question: &str, passage: &str, more: &[&str]) -> Value {
+    let mut args = vec!["ask", question, "--context", passage, "--json"];
+    args.extend(more);
+    serde_json::from_str(&stdout(&blockspan(&args).output().unwrap())).unwrap()
+}
+
+/// Demands what every refusal promises, and that its line names each of `parts`.
+#[track_caller]
+pub fn assert_refused(output: &Output, parts: &[&str]) {
+    let stderr = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    assert!(stderr.starts_with("error: ") && stderr.ends_with('\n'), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+    for part in parts {
+        assert!(stderr.contains(part), "no {part:?} in: {stderr}");
+    }
+}
+
+/// A file in a directory of its own.
+pub struct TempFile {
+    pub directory: tempfile::TempDir,
+    pub path: PathBuf,
+}
+
+impl TempFile {
+    pub fn new(name: &str, bytes: &[u8]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        Self { directory, path }
+    }
+
+    pub fn name(&self) -> &str {
+        self.path.to_str().unwrap()
+    }
+}

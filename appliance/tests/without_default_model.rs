@@ -1,0 +1,14 @@
+//! A build with `--no-default-features` asks for a model.
+#![cfg(not(feature = "default-model"))]
+
+use std::process::Command;
+
+#[test]
+fn a_model_must_be_named() {
+    for args in [["ask", "What?", "--context", "This."].as_slice(), &["inspect"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_blockspan")).args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(stderr, "error: no model: this build has no default model; name a .bspan file\n");
+    }
+}
