@@ -5,7 +5,7 @@ extern crate alloc;
 mod runner;
 
 use blockspan_kernels::{Isa, Kernels, available, best, kernels_for};
-use runner::{floats, products};
+use runner::{fingerprint, floats, products};
 
 /// Runs a comparison for every instruction set but the scalar one.
 fn each(compare: fn(&dyn Kernels)) {
@@ -52,5 +52,19 @@ fn the_best_is_available_and_kernels_are_those_asked_for() {
     assert_eq!(available().next(), Some(Isa::Scalar));
     for isa in available() {
         assert_eq!(kernels_for(isa).unwrap().isa(), isa);
+    }
+}
+
+#[test]
+fn every_machine_gives_the_same_bits() {
+    available().filter_map(kernels_for).for_each(fingerprint::check);
+}
+
+/// For runs on emulated CPUs, whose instruction sets are known.
+#[test]
+fn the_instruction_sets_are_those_expected() {
+    if let Ok(expected) = std::env::var("BLOCKSPAN_EXPECT_ISA") {
+        let names: Vec<&str> = available().map(Isa::name).collect();
+        assert_eq!(names.join(" "), expected);
     }
 }

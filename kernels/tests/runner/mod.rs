@@ -4,6 +4,7 @@
 //! [`everything`] from a program of its own. The root of that program says `extern crate alloc`.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub mod fingerprint;
 pub mod floats;
 pub mod products;
 pub mod random;

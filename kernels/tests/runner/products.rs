@@ -277,6 +277,6 @@ pub fn refuses_wrong_shapes(kernels: &dyn Kernels) {
 }
 
 /// The bytes at a multiple of 4 in memory.
-fn aligned(bytes: &[u8]) -> Vec<u32> {
+pub fn aligned(bytes: &[u8]) -> Vec<u32> {
     bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
 }
