@@ -2,7 +2,11 @@
 //!
 //! A program of its own, without the test harness, whose threads would allocate meanwhile.
 
+use core::time::Duration;
 use std::alloc::System;
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::thread;
 
 use anyhow::Result;
 use blockspan_engine::{Answer, Model, Options, Parallel, Runtime, Serial, Session, ThreadPool};
@@ -16,6 +20,7 @@ fn main() -> Result<()> {
     let bytes = default_model()?;
     let passage = "The bridge was opened in 1932 by the premier of New South Wales. ".repeat(60);
     let pool = ThreadPool::new(3)?;
+    wait_for_threads(&pool);
     for parallel in [&Serial as &dyn Parallel, &pool] {
         let region = Region::new(ALLOCATOR);
         let model = Model::parse(&bytes)?;
@@ -41,4 +46,17 @@ fn main() -> Result<()> {
         println!("no allocation in {} windows on {} threads", outcome.windows, parallel.threads());
     }
     Ok(())
+}
+
+/// Returns when each thread of the pool has run a task: starting a thread allocates.
+fn wait_for_threads(pool: &ThreadPool) {
+    let seen = Mutex::new(HashSet::new());
+    while seen.lock().map_or(0, |seen| seen.len()) < pool.threads() {
+        pool.for_each(8, &|_| {
+            if let Ok(mut seen) = seen.lock() {
+                seen.insert(thread::current().id());
+            }
+            thread::sleep(Duration::from_millis(1));
+        });
+    }
 }
