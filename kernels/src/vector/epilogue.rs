@@ -28,6 +28,15 @@ pub(crate) struct Rows<const R: usize> {
     pub biases: [f32; R],
 }
 
+impl Rows<4> {
+    /// The first two and the last two.
+    #[inline(always)]
+    pub(crate) fn halves(&self) -> [Rows<2>; 2] {
+        let ([a, b, c, d], [e, f, g, h]) = (self.scales, self.biases);
+        [Rows { scales: [a, b], biases: [e, f] }, Rows { scales: [c, d], biases: [g, h] }]
+    }
+}
+
 impl Finish {
     /// `y` goes through the epilogue.
     pub(crate) fn new(x_scales: &[f32], epilogue: &mut Epilogue<'_>) -> Self {

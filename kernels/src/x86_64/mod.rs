@@ -5,6 +5,7 @@
 
 mod avx512vnni;
 mod cpuid;
+mod index;
 
 pub use avx512vnni::Avx512Vnni;
 

@@ -75,11 +75,7 @@ impl Kernels for Avx512Vnni {
         // `cols` rows of `lanes` bytes, `out` 4 rows of `lanes` floats for each strip, and the scales and the
         // epilogue's slice `lanes` elements.
         unsafe {
-            match lanes {
-                64 => output_block::strips::<1>(*self, matrix, strips, x.as_ptr(), finish, out.as_mut_ptr()),
-                32 => output_block::strips::<2>(*self, matrix, strips, x.as_ptr(), finish, out.as_mut_ptr()),
-                _ => output_block::strips::<4>(*self, matrix, strips, x.as_ptr(), finish, out.as_mut_ptr()),
-            }
+            output_block::product(*self, matrix, strips, lanes, x.as_ptr(), finish, out.as_mut_ptr());
         }
         Ok(())
     }

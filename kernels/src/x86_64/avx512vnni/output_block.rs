@@ -11,9 +11,40 @@ use core::arch::x86_64::*;
 use core::array::from_fn;
 use core::ops::Range;
 
+use super::super::index::row_offsets;
 use super::Avx512Vnni;
 use crate::matrix::OutputBlock;
-use crate::vector::Finish;
+use crate::vector::{ADD, Finish, GELU, Rows, STORE};
+
+/// The product with some strips.
+///
+/// # Safety
+/// `strips` lie in the matrix; `lanes` is 16, 32 or 64; `x` must be valid for `cols` rows of `lanes` bytes and `out` for
+/// 4 rows of as many floats for each strip; `finish` must be valid for the lanes. The features must be there.
+pub(super) unsafe fn product(
+    v: Avx512Vnni,
+    matrix: &OutputBlock<'_>,
+    range: Range<usize>,
+    lanes: usize,
+    x: *const i8,
+    finish: Finish,
+    out: *mut f32,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (lanes, finish.kind()) {
+            (64, STORE) => strips::<1, STORE>(v, matrix, range, x, finish, out),
+            (64, ADD) => strips::<1, ADD>(v, matrix, range, x, finish, out),
+            (64, _) => strips::<1, GELU>(v, matrix, range, x, finish, out),
+            (32, STORE) => strips::<2, STORE>(v, matrix, range, x, finish, out),
+            (32, ADD) => strips::<2, ADD>(v, matrix, range, x, finish, out),
+            (32, _) => strips::<2, GELU>(v, matrix, range, x, finish, out),
+            (_, STORE) => strips::<4, STORE>(v, matrix, range, x, finish, out),
+            (_, ADD) => strips::<4, ADD>(v, matrix, range, x, finish, out),
+            (_, _) => strips::<4, GELU>(v, matrix, range, x, finish, out),
+        }
+    }
+}
 
 /// The product with some strips, for tiles of `64 / PARTS` lanes.
 ///
@@ -21,7 +52,7 @@ use crate::vector::Finish;
 /// `strips` lie in the matrix; `x` must be valid for `cols` rows of `64 / PARTS` bytes and `out` for 4 rows of as many
 /// floats for each strip; `finish` must be valid for the lanes. The features must be there.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(super) unsafe fn strips<const PARTS: usize>(
+pub(super) unsafe fn strips<const PARTS: usize, const KIND: u8>(
     v: Avx512Vnni,
     matrix: &OutputBlock<'_>,
     strips: Range<usize>,
@@ -30,42 +61,49 @@ pub(super) unsafe fn strips<const PARTS: usize>(
     out: *mut f32,
 ) {
     let lanes = 64 / PARTS;
-    let rows = 4 * strips.start..4 * strips.end;
-    let pointers = matrix.pointers().get(strips.start..).unwrap_or(&[]);
-    let row = |array| <[_]>::get(array, rows.clone()).unwrap_or(&[]).as_chunks::<4>().0;
-    let strips = pointers.iter().zip(pointers.iter().skip(1));
-    let (scales, biases) = (row(matrix.scales()).iter(), row(matrix.biases()).iter());
-    let sums = matrix.row_sums().get(rows.clone()).unwrap_or(&[]).as_chunks::<4>().0;
-    for (i, (((range, scales), biases), sums)) in strips.zip(scales).zip(biases).zip(sums).enumerate() {
-        let tiles = Tiles {
-            indices: matrix.indices().as_ptr(),
-            weights: matrix.weights().as_ptr(),
-            range: *range.0 as usize..*range.1 as usize,
-        };
-        // SAFETY: a validated matrix' pointers stay inside its arrays and its indices below `cols`; the caller
-        // vouches for `x`.
-        let acc = unsafe { multiply::<PARTS>(tiles, x, sums) };
-        for (output, acc) in acc.into_iter().enumerate() {
-            // SAFETY: `i` counts the strips, for each of which `out` has 4 rows of `lanes`; `finish` has `lanes`.
-            unsafe {
-                let out = out.add((4 * i + output) * lanes);
-                let (scale, bias) = (scales[output], biases[output]);
-                let [a, b, c, d] = in_order(acc);
-                match PARTS {
-                    1 => finish.row(v, [a, b, c, d], 0, scale, bias, out),
-                    2 => {
-                        let sums = [_mm512_add_epi32(a, c), _mm512_add_epi32(b, d)];
-                        finish.row(v, sums, 0, scale, bias, out);
-                    }
-                    _ => {
-                        let sum = _mm512_add_epi32(_mm512_add_epi32(a, b), _mm512_add_epi32(c, d));
-                        finish.row(v, [sum], 0, scale, bias, out);
-                    }
+    for (i, strip) in strips.enumerate() {
+        // SAFETY: the caller's promises; a validated matrix' pointers, scales, biases and sums have an entry for each
+        // strip or row, and the pointers stay inside the tiles, whose indices are below `cols`.
+        unsafe {
+            let pointers = matrix.pointers().as_ptr().add(strip);
+            let tiles = Tiles {
+                indices: matrix.indices().as_ptr(),
+                weights: matrix.weights().as_ptr(),
+                range: *pointers as usize..*pointers.add(1) as usize,
+            };
+            let of_strip = |array: *const f32| *array.add(4 * strip).cast::<[f32; 4]>();
+            let rows = Rows {
+                scales: of_strip(matrix.scales().as_ptr()),
+                biases: of_strip(matrix.biases().as_ptr()),
+            };
+            let acc = multiply::<PARTS>(tiles, x, &*matrix.row_sums().as_ptr().add(4 * strip).cast());
+            let acc = [in_order(acc[0]), in_order(acc[1]), in_order(acc[2]), in_order(acc[3])];
+            let out = out.add(4 * i * lanes);
+            match PARTS {
+                // GELU wants many registers: two rows at a time.
+                1 if KIND == GELU => {
+                    let ([a, b, c, d], [first, last]) = (acc, rows.halves());
+                    finish.rows::<_, KIND, 2, 4>(v, [a, b], 0, &first, out, lanes);
+                    finish.rows::<_, KIND, 2, 4>(v, [c, d], 0, &last, out.add(2 * lanes), lanes);
+                }
+                1 => finish.rows::<_, KIND, 4, 4>(v, acc, 0, &rows, out, lanes),
+                2 => {
+                    let sum = |[a, b, c, d]: [__m512i; 4]| [_mm512_add_epi32(a, c), _mm512_add_epi32(b, d)];
+                    finish.rows::<_, KIND, 4, 2>(v, acc.map(sum), 0, &rows, out, lanes);
+                }
+                _ => {
+                    let sum = |[a, b, c, d]: [__m512i; 4]| {
+                        [_mm512_add_epi32(_mm512_add_epi32(a, b), _mm512_add_epi32(c, d))]
+                    };
+                    finish.rows::<_, KIND, 4, 1>(v, acc.map(sum), 0, &rows, out, lanes);
                 }
             }
         }
     }
 }
+
+/// Accumulators `[output][vector]` of a strip.
+type Strip = [[__m512i; 4]; 4];
 
 /// The tiles of a strip.
 struct Tiles {
@@ -74,97 +112,119 @@ struct Tiles {
     range: Range<usize>,
 }
 
-/// Accumulators `[output][vector]` of a strip.
+/// The accumulators of a strip.
 ///
 /// # Safety
 /// The tiles must lie in the arrays, and `x` have a row of `64 / PARTS` bytes for each index.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn multiply<const PARTS: usize>(tiles: Tiles, x: *const i8, sums: &[i32; 4]) -> [[__m512i; 4]; 4] {
-    // Each part's rows are biased by 128, but together they hold the row's weights once.
-    let mut acc = sums.map(|sum| {
-        let start = _mm512_castsi128_si512(_mm_set1_epi32(sum.wrapping_mul(-128)));
-        let block = match PARTS {
-            1 => _mm512_broadcastd_epi32(_mm512_castsi512_si128(start)),
-            2 => _mm512_maskz_broadcastd_epi32(0x00ff, _mm512_castsi512_si128(start)),
-            _ => _mm512_maskz_broadcastd_epi32(0x000f, _mm512_castsi512_si128(start)),
-        };
-        [block; 4]
-    });
-    let mut tile = tiles.range.start;
-    while tile < tiles.range.end {
-        // SAFETY: tile `t` has indices 4t .. 4t + 4 and weights 16t .. 16t + 16.
-        unsafe {
-            let rows = from_fn(|i| load_rows::<PARTS>(&tiles, tile, i, x));
-            let quads = interleave(rows);
-            for (output, acc) in acc.iter_mut().enumerate() {
-                let weights = load_weights::<PARTS>(&tiles, tile, output);
-                for (acc, x) in acc.iter_mut().zip(quads) {
-                    *acc = _mm512_dpbusd_epi32(*acc, x, weights);
-                }
-            }
+unsafe fn multiply<const PARTS: usize>(tiles: Tiles, x: *const i8, sums: &[i32; 4]) -> Strip {
+    // Every part's activations are biased by 128, but together they meet the row's weights once.
+    let first_part = 0xffff >> (16 - 16 / PARTS);
+    let mut acc = sums.map(|sum| [_mm512_maskz_set1_epi32(first_part, sum.wrapping_mul(-128)); 4]);
+    let Range { start, end } = tiles.range;
+    if start == end {
+        return acc;
+    }
+    let (mut tile, mut indices, mut weights) =
+        // SAFETY: the tiles lie in the arrays.
+        unsafe { (start, tiles.indices.add(4 * start), tiles.weights.add(16 * start)) };
+    // SAFETY: as above. The quads of the next tiles are loaded before the current ones are multiplied, so that the
+    // multiplications never wait; after all tiles but the last, at least one is left.
+    unsafe {
+        let mut quads = load_quads::<PARTS>(indices, (end - tile).min(PARTS), x);
+        while tile + 2 * PARTS <= end {
+            tile += PARTS;
+            indices = indices.add(4 * PARTS);
+            let next = load_quads::<PARTS>(indices, PARTS, x);
+            multiply_add(&mut acc, quads, load_weights::<PARTS>(weights, PARTS));
+            weights = weights.add(16 * PARTS);
+            quads = next;
         }
-        tile += PARTS;
+        if PARTS > 1 && tile + PARTS < end {
+            multiply_add(&mut acc, quads, load_weights::<PARTS>(weights, PARTS));
+            tile += PARTS;
+            quads = load_quads::<PARTS>(indices.add(4 * PARTS), end - tile, x);
+            weights = weights.add(16 * PARTS);
+        }
+        multiply_add(&mut acc, quads, load_weights::<PARTS>(weights, end - tile));
     }
     acc
 }
 
-/// Row `i` of each of `PARTS` tiles, made unsigned. Past the last tile it is that tile's again.
-///
-/// # Safety
-/// As for [`multiply`]; `tile` is below the end.
+/// Adds the products of a group of tiles.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn load_rows<const PARTS: usize>(tiles: &Tiles, tile: usize, i: usize, x: *const i8) -> __m512i {
-    let row = |part: usize| {
-        let tile = (tile + part).min(tiles.range.end - 1);
-        // SAFETY: the tile lies in the arrays, and `x` has a row for each index.
-        unsafe { x.add(usize::from(*tiles.indices.add(4 * tile + i)) * (64 / PARTS)) }
-    };
-    // SAFETY: a row has 64 / PARTS bytes.
-    let rows = unsafe {
-        match PARTS {
-            1 => _mm512_loadu_si512(row(0).cast()),
-            2 => {
-                let low = _mm512_castsi256_si512(_mm256_loadu_si256(row(0).cast()));
-                _mm512_inserti64x4::<1>(low, _mm256_loadu_si256(row(1).cast()))
-            }
-            _ => {
-                let rows = _mm512_castsi128_si512(_mm_loadu_si128(row(0).cast()));
-                let rows = _mm512_inserti32x4::<1>(rows, _mm_loadu_si128(row(1).cast()));
-                let rows = _mm512_inserti32x4::<2>(rows, _mm_loadu_si128(row(2).cast()));
-                _mm512_inserti32x4::<3>(rows, _mm_loadu_si128(row(3).cast()))
-            }
-        }
-    };
-    _mm512_xor_si512(rows, _mm512_set1_epi8(-128))
-}
-
-/// The 4 weights of an output in every lane; for each part those of its tile, past the last tile 0.
-///
-/// # Safety
-/// As for [`multiply`]; `tile` is below the end.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn load_weights<const PARTS: usize>(tiles: &Tiles, tile: usize, output: usize) -> __m512i {
-    let quad = |part: usize| {
-        if tile + part < tiles.range.end {
-            // SAFETY: the tile lies in the arrays.
-            unsafe { tiles.weights.add(16 * (tile + part) + 4 * output).cast::<i32>().read_unaligned() }
-        } else {
-            0
-        }
-    };
-    let weights = _mm512_set1_epi32(quad(0));
-    match PARTS {
-        1 => weights,
-        2 => _mm512_mask_set1_epi32(weights, 0xff00, quad(1)),
-        _ => {
-            let weights = _mm512_mask_set1_epi32(weights, 0x00f0, quad(1));
-            let weights = _mm512_mask_set1_epi32(weights, 0x0f00, quad(2));
-            _mm512_mask_set1_epi32(weights, 0xf000, quad(3))
+fn multiply_add(acc: &mut Strip, quads: [__m512i; 4], weights: [__m512i; 4]) {
+    for (acc, weights) in acc.iter_mut().zip(weights) {
+        for (acc, x) in acc.iter_mut().zip(quads) {
+            *acc = _mm512_dpbusd_epi32(*acc, x, weights);
         }
     }
+}
+
+/// The quads of `count` tiles side by side, at most `PARTS`; where there are fewer, the last one's again.
+///
+/// # Safety
+/// `indices` must be valid for `count` tiles, not 0, and `x` have a row of `64 / PARTS` bytes for each index.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn load_quads<const PARTS: usize>(indices: *const u16, count: usize, x: *const i8) -> [__m512i; 4] {
+    // SAFETY: the caller's promise; a row has 64 / PARTS bytes.
+    let rows = unsafe {
+        match PARTS {
+            1 => row_offsets::<6>(indices).map(|at| _mm512_loadu_si512(x.add(at).cast())),
+            2 => {
+                let low = row_offsets::<5>(indices).map(|at| _mm256_loadu_si256(x.add(at).cast()));
+                let high = row_offsets::<5>(indices.add(4 * (count - 1).min(1)));
+                let row = |i: usize| {
+                    let low = _mm512_castsi256_si512(low[i]);
+                    _mm512_inserti64x4::<1>(low, _mm256_loadu_si256(x.add(high[i]).cast()))
+                };
+                [row(0), row(1), row(2), row(3)]
+            }
+            _ => {
+                let at: [_; 4] = from_fn(|part| row_offsets::<4>(indices.add(4 * (count - 1).min(part))));
+                let row = |i: usize| {
+                    let load = |part: usize| _mm_loadu_si128(x.add(at[part][i]).cast());
+                    let row = _mm512_castsi128_si512(load(0));
+                    let row = _mm512_inserti32x4::<1>(row, load(1));
+                    let row = _mm512_inserti32x4::<2>(row, load(2));
+                    _mm512_inserti32x4::<3>(row, load(3))
+                };
+                [row(0), row(1), row(2), row(3)]
+            }
+        }
+    };
+    interleave(rows.map(|row| _mm512_xor_si512(row, _mm512_set1_epi8(-128))))
+}
+
+/// For each output its 4 weights in every lane, or in the lanes of a part those of its tile.
+///
+/// # Safety
+/// `from` must be valid for reads of `16 · count` bytes; `count` is not 0.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn load_weights<const PARTS: usize>(from: *const i8, count: usize) -> [__m512i; 4] {
+    if PARTS == 1 {
+        // SAFETY: 4 of the tile's 16 bytes each.
+        return from_fn(|output| {
+            _mm512_set1_epi32(unsafe { from.add(4 * output).cast::<i32>().read_unaligned() })
+        });
+    }
+    let mask = 0xffff >> (16 - 4 * count);
+    // SAFETY: the mask leaves the `count` tiles' bytes.
+    let tiles = unsafe { _mm512_maskz_loadu_epi32(mask, from.cast()) };
+    let tiles = match PARTS {
+        2 => _mm512_shuffle_i64x2::<0b01_01_00_00>(tiles, tiles),
+        _ => tiles,
+    };
+    [
+        _mm512_shuffle_epi32::<0x00>(tiles),
+        _mm512_shuffle_epi32::<0x55>(tiles),
+        _mm512_shuffle_epi32::<0xaa>(tiles),
+        _mm512_shuffle_epi32::<0xff>(tiles),
+    ]
 }
 
 /// Four rows of bytes to quads: byte i of each 32-bit lane from row i.
