@@ -14,8 +14,8 @@ pub enum ParseError {
     Version(u32),
     /// The slice does not start at a multiple of 64 bytes in memory.
     Unaligned,
-    /// The slice ends before the file does.
-    Truncated {
+    /// The slice is shorter or longer than the file.
+    Length {
         /// Length that the header states, or that of the header.
         expected: u64,
         /// Length of the slice.
@@ -42,8 +42,14 @@ impl fmt::Display for ParseError {
                 )
             }
             ParseError::Unaligned => f.write_str("the model's bytes are not aligned to 64 bytes in memory"),
-            ParseError::Truncated { expected, found } => {
+            ParseError::Length { expected, found } if found < expected => {
                 write!(f, "{found} bytes where {expected} are needed: the file is incomplete, copy it again")
+            }
+            ParseError::Length { expected, found } => {
+                write!(
+                    f,
+                    "{found} bytes where the header says {expected}: something was appended, copy it again"
+                )
             }
             ParseError::Header(reason) => write!(f, "damaged header: {reason}"),
             ParseError::Checksum(section) => {
@@ -105,7 +111,11 @@ impl fmt::Display for Error {
             Error::EmptyQuestion => f.write_str("the question is empty; ask something"),
             Error::EmptyPassage => f.write_str("the passage is empty; give a text to find the answer in"),
             Error::QuestionTooLong { tokens, most } => {
-                write!(f, "the question has {tokens} tokens, at most {most} fit; shorten it")
+                write!(
+                    f,
+                    "the question has {tokens} tokens, at most {most} fit beside doc_stride; shorten it, or use a \
+                     smaller doc_stride or a larger max_seq_len"
+                )
             }
             Error::TextTooLong => f.write_str("the text is longer than 4 GiB; split it"),
             Error::Token(id) => write!(f, "token id {id} is not in the model's vocabulary"),

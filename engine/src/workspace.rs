@@ -40,20 +40,24 @@ impl Lengths {
         }
     }
 
-    const fn bytes(&self) -> usize {
-        let p = self.padded;
-        aligned(4 * p * self.hidden)
-            + aligned(4 * p * self.wide)
-            + aligned(p * self.quantized)
-            + 3 * aligned(p * self.hidden)
-            + 2 * aligned(4 * p * MAX_PARTS)
-            + 3 * aligned(4 * p * self.heads)
-            + 2 * aligned(4 * self.hidden)
-            + aligned(8 * p)
-            + 2 * aligned(4 * self.tokens)
-            + 2 * aligned(8 * self.tokens)
-            + aligned(4 * self.tokens)
+    /// Bytes of all of them, in 64 bits: an extreme header must not overflow a 32-bit machine's `usize`.
+    const fn bytes(&self) -> u64 {
+        let (p, hidden, heads) = (self.padded as u64, self.hidden as u64, self.heads as u64);
+        aligned64(4 * p * hidden)
+            + aligned64(4 * p * self.wide as u64)
+            + aligned64(p * self.quantized as u64)
+            + 3 * aligned64(p * hidden)
+            + 2 * aligned64(4 * p * MAX_PARTS as u64)
+            + 3 * aligned64(4 * p * heads)
+            + 2 * aligned64(4 * hidden)
+            + aligned64(8 * p)
+            + 3 * aligned64(4 * self.tokens as u64)
+            + 2 * aligned64(8 * self.tokens as u64)
     }
+}
+
+const fn aligned64(bytes: u64) -> u64 {
+    bytes.next_multiple_of(ALIGN as u64)
 }
 
 const fn aligned(bytes: usize) -> usize {
@@ -68,7 +72,8 @@ const fn slot_bytes(max_tokens: usize) -> usize {
 
 /// Bytes for one thread. The slice may start anywhere, so room to align it is included.
 pub(crate) const fn len(config: &Config, max_tokens: usize) -> usize {
-    ALIGN + Lengths::new(config, max_tokens).bytes() + slot_bytes(max_tokens)
+    let bytes = ALIGN as u64 + Lengths::new(config, max_tokens).bytes() + slot_bytes(max_tokens) as u64;
+    if bytes > usize::MAX as u64 { usize::MAX } else { bytes as usize }
 }
 
 /// Bytes that another thread adds.
@@ -141,25 +146,25 @@ impl<'w> Buffers<'w> {
         let mut cut = || -> Option<Self> {
             Some(Self {
                 max_tokens,
-                hidden: rest.take(p * lengths.hidden)?,
-                wide: rest.take(p * lengths.wide)?,
-                input: rest.take(p * lengths.quantized)?,
-                query: rest.take(p * lengths.hidden)?,
-                key: rest.take(p * lengths.hidden)?,
-                value: rest.take(p * lengths.hidden)?,
-                scales: rest.take(p * MAX_PARTS)?,
-                absmax: rest.take(p * MAX_PARTS)?,
-                query_scales: rest.take(p * lengths.heads)?,
-                key_scales: rest.take(p * lengths.heads)?,
-                key_sums: rest.take(p * lengths.heads)?,
-                value_scales: rest.take(lengths.hidden)?,
-                value_sums: rest.take(lengths.hidden)?,
-                logits: rest.take(2 * p)?,
-                start_logits: rest.take(tokens)?,
-                end_logits: rest.take(tokens)?,
-                ids: rest.take(tokens)?,
-                offsets: rest.take(tokens)?,
-                passage_ids: rest.take(tokens)?,
+                hidden: rest.take(p, lengths.hidden)?,
+                wide: rest.take(p, lengths.wide)?,
+                input: rest.take(p, lengths.quantized)?,
+                query: rest.take(p, lengths.hidden)?,
+                key: rest.take(p, lengths.hidden)?,
+                value: rest.take(p, lengths.hidden)?,
+                scales: rest.take(p, MAX_PARTS)?,
+                absmax: rest.take(p, MAX_PARTS)?,
+                query_scales: rest.take(p, lengths.heads)?,
+                key_scales: rest.take(p, lengths.heads)?,
+                key_sums: rest.take(p, lengths.heads)?,
+                value_scales: rest.take(1, lengths.hidden)?,
+                value_sums: rest.take(1, lengths.hidden)?,
+                logits: rest.take(2, p)?,
+                start_logits: rest.take(1, tokens)?,
+                end_logits: rest.take(1, tokens)?,
+                ids: rest.take(1, tokens)?,
+                offsets: rest.take(1, tokens)?,
+                passage_ids: rest.take(1, tokens)?,
                 slots: rest.slots(max_tokens)?,
             })
         };
@@ -188,23 +193,24 @@ impl<'w> Carver<'w> {
         Some(Self { rest: workspace.get_mut(skip..)? })
     }
 
-    fn take<T: bytemuck::Pod>(&mut self, count: usize) -> Option<&'w mut [T]> {
-        let bytes = size_of::<T>().checked_mul(count)?;
+    /// `rows · cols` elements.
+    fn take<T: bytemuck::Pod>(&mut self, rows: usize, cols: usize) -> Option<&'w mut [T]> {
+        let bytes = size_of::<T>().checked_mul(rows.checked_mul(cols)?)?;
         let (taken, rest) = core::mem::take(&mut self.rest).split_at_mut_checked(aligned(bytes))?;
         self.rest = rest;
         bytemuck::try_cast_slice_mut(taken.get_mut(..bytes)?).ok()
     }
 
     fn slots(&mut self, max_tokens: usize) -> Option<Slots<'w>> {
-        let count = (self.rest.len() / slot_bytes(max_tokens)).min(MAX_SLOTS);
+        let count = self.rest.len().checked_div(slot_bytes(max_tokens))?.min(MAX_SLOTS);
         let each = max_tokens.next_multiple_of(4) * TILE;
         if count == 0 {
             return None;
         }
         Some(Slots {
-            scores: self.take(count * each)?,
+            scores: self.take(count, each)?,
             scores_each: each,
-            probabilities: self.take(count * each)?,
+            probabilities: self.take(count, each)?,
             probabilities_each: each,
         })
     }

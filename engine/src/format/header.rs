@@ -110,7 +110,7 @@ impl Header {
         }
         let found = bytes.len() as u64;
         let header =
-            bytes.get(..HEADER_LEN).ok_or(ParseError::Truncated { expected: HEADER_LEN as u64, found })?;
+            bytes.get(..HEADER_LEN).ok_or(ParseError::Length { expected: HEADER_LEN as u64, found })?;
         let word =
             |at: usize| header.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes);
         let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
@@ -118,19 +118,19 @@ impl Header {
             return Err(ParseError::Version(word(8)));
         }
         if found != long(16) {
-            return Err(ParseError::Truncated { expected: long(16), found });
+            return Err(ParseError::Length { expected: long(16), found });
         }
         if word(12) != HEADER_LEN as u32 {
             return Err(ParseError::Header("header_len is not 128"));
         }
         let layers = word(36) as usize;
-        if word(24) as usize != section_count(layers) || layers > MAX_LAYERS {
+        if layers > MAX_LAYERS || word(24) as usize != section_count(layers) {
             return Err(ParseError::Header("section_count does not fit the number of layers"));
         }
         let table_end = HEADER_LEN + ENTRY_LEN * section_count(layers);
         let table = bytes
             .get(HEADER_LEN..table_end)
-            .ok_or(ParseError::Truncated { expected: table_end as u64, found })?;
+            .ok_or(ParseError::Length { expected: table_end as u64, found })?;
         if checksum(header, table) != long(CHECKSUM_AT) {
             return Err(ParseError::Header("its checksum differs, copy the file again"));
         }
