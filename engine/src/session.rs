@@ -104,7 +104,7 @@ impl<'s> Session<'s> {
             return Err(Error::EmptyQuestion);
         }
         let overlap = options.doc_stride.unwrap_or(model.config().doc_stride);
-        let most = self.buffers.max_tokens.saturating_sub(SPECIAL_TOKENS + overlap + 1);
+        let most = self.buffers.max_tokens.saturating_sub((SPECIAL_TOKENS + 1).saturating_add(overlap));
         if question_len > most {
             return Err(Error::QuestionTooLong { tokens: question_len, most });
         }
