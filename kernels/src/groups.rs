@@ -23,7 +23,7 @@ pub(crate) type Sums<V> = [<V as Vector>::I32; 4];
 ///
 /// Weights and rows are in [−127, 127], `x` in [−128, 127], or [0, 255] where it says so.
 pub(crate) trait Products: Vector {
-    /// Σ weights[output] · x[column][lane] for the 4 outputs of a strip and 16 lanes.
+    /// `Σ weights[output] · x[column][lane]` for the 4 outputs of a strip and 16 lanes.
     ///
     /// # Safety
     /// 16 bytes at `x + column · LANES` are readable for each column of the strip.
@@ -34,7 +34,7 @@ pub(crate) trait Products: Vector {
         sums: &mut [Sums<Self>; 4],
     );
 
-    /// Σ weights · x[quad][lane] for one output and `16 · GROUPS` lanes.
+    /// `Σ weights · x[quad][lane]` for one output and `16 · GROUPS` lanes.
     ///
     /// # Safety
     /// `64 · GROUPS` bytes at `x + index · 4 · LANES` are readable for each block of the row.
@@ -45,7 +45,7 @@ pub(crate) trait Products: Vector {
         sums: &mut [Sums<Self>; GROUPS],
     );
 
-    /// Σ x · row for the first rows of a piece, as many as suit the instruction set, and 16 lanes; returns how
+    /// `Σ x · row` for the first rows of a piece, as many as suit the instruction set, and 16 lanes; returns how
     /// many, from 1 to 8. `x` is unsigned if `UNSIGNED`.
     ///
     /// # Safety
