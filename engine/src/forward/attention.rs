@@ -6,7 +6,7 @@ use blockspan_kernels::layout::TILE;
 use blockspan_kernels::parallel::{Cut, Pool, for_each_cut};
 use blockspan_kernels::{DenseRows, Epilogue, ShapeError, math, scalar};
 
-use super::Pass;
+use super::{Pass, tile_and_part};
 use crate::model::Layer;
 use crate::workspace::Buffers;
 
@@ -21,7 +21,7 @@ impl Pass<'_> {
         let (input, scales): (&[i8], &[f32]) = (buffers.input, buffers.scales);
         let outputs = self.cut(buffers.hidden, hidden, parts, 4);
         for_each_cut(self.parallel, self.tiles.count() * parts, outputs, |task, out| {
-            let (tile, part) = (task / parts, task % parts);
+            let (tile, part) = tile_and_part(task, parts);
             let rows = Cut::<f32>::features(hidden, parts, 4, part);
             let (input, scales) = (self.tile(input, tile, hidden)?, self.tile(scales, tile, 1)?);
             self.product(&layer.attention_output, rows, input, scales, Epilogue::Add, out)
@@ -56,24 +56,29 @@ impl Pass<'_> {
             self.tiles.count() * parts,
             (floats, queries, keys),
             |task, ((q, k, v), (query, query_scales), (key, key_scales, key_sums))| {
-                let (tile, part) = (task / parts, task % parts);
+                let (tile, part) = tile_and_part(task, parts);
                 let rows = Cut::<f32>::features(hidden, parts, head_dim, part);
                 let (input, scales) = (self.tile(input, tile, hidden)?, self.tile(scales, tile, 1)?);
                 self.product(&layer.query, rows.clone(), input, scales, Epilogue::Store, q)?;
                 self.product(&layer.key, rows.clone(), input, scales, Epilogue::Store, k)?;
                 self.product(&layer.value, rows, input, scales, Epilogue::Store, v)?;
-                let lanes = self.tiles.lanes(tile);
+                let lanes = self.lanes(tile);
                 let mut most = [0f32; TILE];
                 let most = most.get_mut(..lanes).ok_or(ShapeError)?;
-                let per_head = head_dim * lanes;
-                let of_query = query.chunks_exact_mut(per_head).zip(query_scales.chunks_exact_mut(lanes));
-                for (x, (out, scales)) in q.chunks_exact(per_head).zip(of_query) {
+                let per_head = (head_dim * lanes).max(1);
+                // `next` rather than `zip`, which divides by the chunks' lengths where the compiler no longer sees
+                // that they are not 0.
+                let mut out = (query.chunks_exact_mut(per_head), query_scales.chunks_exact_mut(lanes));
+                for x in q.chunks_exact(per_head) {
+                    let (out, scales) = out.0.next().zip(out.1.next()).ok_or(ShapeError)?;
                     self.kernels.absmax(x, most)?;
                     self.kernels.quantize_quads(x, most, out, scales)?;
                 }
-                let of_key = key.chunks_exact_mut(per_head).zip(key_scales.chunks_exact_mut(lanes));
-                let of_key = of_key.zip(key_sums.chunks_exact_mut(lanes));
-                for (x, ((out, scales), sums)) in k.chunks_exact(per_head).zip(of_key) {
+                let mut out = (key.chunks_exact_mut(per_head), key_scales.chunks_exact_mut(lanes));
+                let mut sums = key_sums.chunks_exact_mut(lanes);
+                for x in k.chunks_exact(per_head) {
+                    let (out, scales) = out.0.next().zip(out.1.next()).ok_or(ShapeError)?;
+                    let sums = sums.next().ok_or(ShapeError)?;
                     self.kernels.absmax(x, most)?;
                     self.kernels.quantize_tokens(x, most, out, scales, sums)?;
                 }
@@ -94,7 +99,7 @@ impl Pass<'_> {
             Cut::even(buffers.value_sums, head_dim),
         );
         for_each_cut(self.parallel, config.heads, outputs, |head, (out, scales, sums)| {
-            let rows = out.chunks_exact_mut(padded).zip(scales.iter_mut().zip(sums.iter_mut()));
+            let rows = out.chunks_exact_mut(padded.max(1)).zip(scales.iter_mut().zip(sums.iter_mut()));
             for (channel, (row, (scale, sum))) in rows.enumerate() {
                 let of_tile = |tile: usize| {
                     let (lanes, feature) = (self.tiles.lanes(tile), head * head_dim + channel);
@@ -139,8 +144,8 @@ impl Pass<'_> {
         );
         let tasks = self.tiles.count() * heads;
         for_each_cut(self.parallel, tasks, parts, |task, (out, mut scores, mut probabilities)| {
-            let (tile, head) = (task / heads, task % heads);
-            let lanes = self.tiles.lanes(tile);
+            let (tile, head) = tile_and_part(task, heads);
+            let lanes = self.lanes(tile);
             let of_head = |tile: usize, features: usize| {
                 let (lanes, start) = (self.tiles.lanes(tile), self.tiles.offset(tile, heads * features));
                 start + head * features * lanes..start + (head + 1) * features * lanes

@@ -4,7 +4,7 @@ use blockspan_kernels::layout::TILE;
 use blockspan_kernels::parallel::{Cut, for_each_cut};
 use blockspan_kernels::{Epilogue, ShapeError, math};
 
-use super::Pass;
+use super::{Pass, tile_and_part};
 use crate::model::Layer;
 use crate::workspace::Buffers;
 
@@ -23,7 +23,7 @@ impl Pass<'_> {
         let outputs =
             (self.cut(buffers.wide, intermediate, parts, 4), self.cut(buffers.absmax, parts, parts, 1));
         for_each_cut(self.parallel, tasks, outputs, |task, (out, absmax)| {
-            let (tile, part) = (task / parts, task % parts);
+            let (tile, part) = tile_and_part(task, parts);
             let rows = Cut::<f32>::features(intermediate, parts, 4, part);
             absmax.fill(0.0);
             let (input, scales) = (self.tile(input, tile, hidden)?, self.tile(scales, tile, 1)?);
@@ -34,7 +34,8 @@ impl Pass<'_> {
         let outputs =
             (self.cut(buffers.input, intermediate, parts, 4), self.cut(buffers.scales, parts, parts, 1));
         for_each_cut(self.parallel, tasks, outputs, |task, (out, scales)| {
-            let (tile, part, lanes) = (task / parts, task % parts, scales.len());
+            let (tile, part) = tile_and_part(task, parts);
+            let lanes = self.lanes(tile);
             let rows = Cut::<f32>::features(intermediate, parts, 4, part);
             let tile_values = self.tile(wide, tile, intermediate)?;
             let x = tile_values.get(rows.start * lanes..rows.end * lanes).ok_or(ShapeError)?;
@@ -48,7 +49,7 @@ impl Pass<'_> {
         let (input, scales): (&[i8], &[f32]) = (buffers.input, buffers.scales);
         let outputs = self.cut(buffers.hidden, hidden, parts, 4);
         for_each_cut(self.parallel, tasks, outputs, |task, out| {
-            let (tile, part) = (task / parts, task % parts);
+            let (tile, part) = tile_and_part(task, parts);
             let rows = Cut::<f32>::features(hidden, parts, 4, part);
             // The scales are the same in every part; the first will do.
             let scales = self.tile(scales, tile, parts)?.get(..self.tiles.lanes(tile)).ok_or(ShapeError)?;

@@ -4,6 +4,9 @@
 //! The numbers: weights int8 per output row; activations int8 with one scale per token, quantized before each
 //! product; queries and keys per token and head, probabilities per query, values per channel; everything
 //! between products in f32. No step's result depends on how the work was split.
+//!
+//! A divisor or chunk length that comes from a shape is never 0 where there is a task; `max(1)` shows it to the
+//! compiler, so that a binary without the code for panics can be built.
 
 mod attention;
 mod feed_forward;
@@ -37,6 +40,11 @@ impl Pass<'_> {
             self.normalize(&layer.output_layer_norm, buffers)?;
         }
         self.logits(buffers)
+    }
+
+    /// Lanes of a tile that a task works on.
+    fn lanes(&self, tile: usize) -> usize {
+        self.tiles.lanes(tile).max(1)
     }
 
     /// How many parts the outputs of a tile are split in, so that every thread has something to do.
@@ -138,4 +146,10 @@ impl Pass<'_> {
         }
         Ok(())
     }
+}
+
+/// The tile and the part of a task, with as many tasks per tile as there are parts.
+fn tile_and_part(task: usize, parts: usize) -> (usize, usize) {
+    let parts = parts.max(1);
+    (task / parts, task % parts)
 }

@@ -183,7 +183,7 @@ impl<'a> PackedMatrix<'a> {
         }
         let monotone = arrays.pointers.first() == Some(&0)
             && arrays.pointers.last().is_some_and(|&last| last as usize == shape.groups)
-            && arrays.pointers.is_sorted();
+            && arrays.pointers.iter().zip(arrays.pointers.iter().skip(1)).all(|(begin, end)| begin <= end);
         if !monotone {
             return Err(MatrixError("pointers do not run from 0 to the number of groups"));
         }

@@ -76,6 +76,7 @@ impl Bounds {
         match *self {
             Bounds::Even { len } => i * len,
             Bounds::Tiles { tiles, features, parts, granule } => {
+                let parts = parts.max(1);
                 let (tile, part) = (i / parts, i % parts);
                 tiles.offset(tile, features) + part_start(features, parts, granule, part) * tiles.lanes(tile)
             }
@@ -85,7 +86,8 @@ impl Bounds {
 
 /// First feature of part `part`, when `features` are split in `parts` along multiples of `granule`.
 pub(crate) fn part_start(features: usize, parts: usize, granule: usize, part: usize) -> usize {
-    granule * (features / granule * part / parts)
+    // Neither divisor is 0 where there are parts, see `Parts::has`; `max` shows it to the compiler.
+    granule * (features / granule.max(1) * part / parts.max(1))
 }
 
 /// A mutable slice, cut into contiguous parts.

@@ -142,6 +142,6 @@ pub(crate) fn check_linear(
     ensure(!bias.is_empty() && !weights.is_empty())?;
     let (lanes, features) = (check_lanes(out.len() / bias.len())?, weights.len() / bias.len());
     ensure(out.len() == lanes * bias.len() && weights.len() == features * bias.len())?;
-    ensure(x.len() == features * lanes)?;
+    ensure(features > 0 && x.len() == features * lanes)?;
     Ok((lanes, features))
 }
