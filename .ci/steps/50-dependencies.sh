@@ -18,8 +18,9 @@ within blockspan-engine blockspan-kernels
 within blockspan-squad
 within blockspan-trainer blockspan-kernels blockspan-engine blockspan-squad
 within blockspan blockspan-kernels blockspan-engine blockspan-squad
+within blockspan-capi blockspan-kernels blockspan-engine
 
-for package in blockspan blockspan-engine blockspan-kernels; do
+for package in blockspan blockspan-capi blockspan-engine blockspan-kernels; do
   if crates "$package" | grep -E '^(candle|tokenizers|safetensors)'; then
     fail "$package must not depend on the training crates above"
   fi

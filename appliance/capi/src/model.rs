@@ -1,0 +1,160 @@
+//! Models: opened or borrowed, counted, shared.
+
+use core::ffi::{CStr, c_char};
+use std::path::Path;
+use std::sync::Arc;
+
+use blockspan_engine::MappedFile;
+
+use crate::pointers;
+use crate::status::{ErrorMessage, Failure, Status, run};
+
+/// A model. Any number of threads may use it at a time. It lives until blockspan_model_free and until the last of
+/// its sessions is freed, in any order.
+pub struct Model {
+    /// Borrows from `_file`, or from the caller's bytes. It is `Copy`: nothing is read from it on drop.
+    engine: blockspan_engine::Model<'static>,
+    _file: Option<MappedFile>,
+}
+
+impl Model {
+    pub(crate) fn engine(&self) -> &blockspan_engine::Model<'static> {
+        &self.engine
+    }
+}
+
+/// What a model is like.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModelInfo {
+    /// Width of the hidden states.
+    pub hidden: usize,
+    /// Encoder layers.
+    pub layers: usize,
+    /// Word pieces.
+    pub vocab: usize,
+    /// The longest window, in tokens.
+    pub max_positions: usize,
+    /// The default window, in tokens.
+    pub max_seq_len: usize,
+    /// Tokens that neighbouring windows share by default.
+    pub doc_stride: usize,
+}
+
+/// Opens a *.bspan file: maps it and checks every byte that is relied on later.
+///
+/// `path` is zero-terminated. `*model` is NULL after an error, else to be given to blockspan_model_free. Nobody may
+/// change the file while the model lives; replace it by renaming a new one over it.
+///
+/// # Safety
+/// `path` is NULL or zero-terminated; `model` and `error` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blockspan_model_open(
+    path: *const c_char,
+    model: *mut *const Model,
+    error: *mut ErrorMessage,
+) -> Status {
+    let body = || {
+        // SAFETY: the caller's promise for `model`.
+        unsafe { pointers::write(model, "model", core::ptr::null()) }?;
+        // SAFETY: checked for NULL here; zero-terminated by the caller's promise.
+        let path = unsafe { pointers::get(path, "path").map(|first| CStr::from_ptr(first)) }?;
+        let path = to_path(path)?;
+        let shown = path.display();
+        let file = MappedFile::open(path).map_err(|error| {
+            Failure::new(Status::CannotOpen, format_args!("{shown}: cannot open the model: {error}"))
+        })?;
+        // SAFETY: a mapping stays where it is while its owner moves, and `Model` keeps it as long as what is
+        // borrowed from it. That the file does not change is asked of the caller above.
+        let bytes = unsafe { core::slice::from_raw_parts(file.bytes().as_ptr(), file.bytes().len()) };
+        let engine = blockspan_engine::Model::parse(bytes)
+            .map_err(|error| Failure::new(Status::InvalidModel, format_args!("{shown}: {error}")))?;
+        let opened = Arc::into_raw(Arc::new(Model { engine, _file: Some(file) }));
+        // SAFETY: as above.
+        unsafe { pointers::write(model, "model", opened) }
+    };
+    // SAFETY: the caller's promise for `error`.
+    unsafe { run(error, body) }
+}
+
+/// A model from bytes in memory, as blockspan_model_open. Nothing is copied: the bytes must start at a multiple of
+/// 64, and stay where they are and as they are until the model and all its sessions are freed.
+///
+/// # Safety
+/// `bytes` is NULL or points to `len` bytes that live and stay the same as stated; `model` and `error` are NULL or
+/// writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blockspan_model_from_bytes(
+    bytes: *const u8,
+    len: usize,
+    model: *mut *const Model,
+    error: *mut ErrorMessage,
+) -> Status {
+    let body = || {
+        // SAFETY: the caller's promise for `model`.
+        unsafe { pointers::write(model, "model", core::ptr::null()) }?;
+        // An empty slice is no model either, but a NULL pointer deserves its own message.
+        // SAFETY: the caller's promise for `bytes`.
+        let bytes: &'static [u8] =
+            unsafe { pointers::get(bytes, "bytes").and_then(|first| pointers::slice(first, len, "bytes")) }?;
+        let engine = blockspan_engine::Model::parse(bytes)
+            .map_err(|error| Failure::new(Status::InvalidModel, format_args!("{error}")))?;
+        let opened = Arc::into_raw(Arc::new(Model { engine, _file: None }));
+        // SAFETY: as above.
+        unsafe { pointers::write(model, "model", opened) }
+    };
+    // SAFETY: the caller's promise for `error`.
+    unsafe { run(error, body) }
+}
+
+#[cfg(unix)]
+fn to_path(path: &CStr) -> Result<&Path, Failure> {
+    use std::os::unix::ffi::OsStrExt;
+    Ok(Path::new(std::ffi::OsStr::from_bytes(path.to_bytes())))
+}
+
+#[cfg(not(unix))]
+fn to_path(path: &CStr) -> Result<&Path, Failure> {
+    let text = path.to_str();
+    text.map(Path::new).map_err(|_| Failure::new(Status::InvalidUtf8, format_args!("path is not UTF-8")))
+}
+
+/// Says what a model is like.
+///
+/// # Safety
+/// `model` is NULL or from this library and not freed; `info` and `error` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blockspan_model_describe(
+    model: *const Model,
+    info: *mut ModelInfo,
+    error: *mut ErrorMessage,
+) -> Status {
+    let body = || {
+        // SAFETY: the caller's promise for `model`.
+        let config = unsafe { pointers::get(model, "model") }?.engine.config();
+        let described = ModelInfo {
+            hidden: config.hidden,
+            layers: config.layers,
+            vocab: config.vocab,
+            max_positions: config.max_positions,
+            max_seq_len: config.max_seq_len,
+            doc_stride: config.doc_stride,
+        };
+        // SAFETY: the caller's promise for `info`.
+        unsafe { pointers::write(info, "info", described) }
+    };
+    // SAFETY: the caller's promise for `error`.
+    unsafe { run(error, body) }
+}
+
+/// Gives a model back; NULL is ignored. Sessions that use it go on; its memory goes with the last of them.
+///
+/// # Safety
+/// `model` is NULL or from this library, and is not used afterwards.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blockspan_model_free(model: *const Model) {
+    if !model.is_null() {
+        // SAFETY: from `Arc::into_raw`, and given back once, by the caller's promise. Dropping it cannot panic.
+        drop(unsafe { Arc::from_raw(model) });
+    }
+}

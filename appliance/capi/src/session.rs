@@ -1,0 +1,182 @@
+//! Sessions: a model, a workspace, threads.
+
+use std::sync::{Arc, Mutex};
+
+use blockspan_engine::{Parallel, Runtime, Serial, ThreadPool};
+
+use crate::model::Model;
+use crate::pointers::{self, Shelf};
+use crate::status::{ErrorMessage, Failure, Status, run};
+
+/// The most threads of a session.
+pub const MAX_THREADS: usize = 32;
+
+/// Answers questions with one model in one workspace, for one thread at a time.
+pub struct Session {
+    // Fields are dropped in this order: the first borrows from the others.
+    pub(crate) engine: Mutex<blockspan_engine::Session<'static>>,
+    /// Tokens that windows share unless the caller says otherwise.
+    pub(crate) doc_stride: usize,
+    _workspace: Option<Shelf<[u8]>>,
+    _pool: Option<Shelf<ThreadPool>>,
+    _model: Arc<Model>,
+}
+
+/// How a session works. All zeros are the defaults.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SessionOptions {
+    /// Tokens of a window, 8 to the model's max_positions; 0 for the model's max_seq_len.
+    pub max_seq_len: usize,
+    /// Threads that compute, the caller's included, up to 32; 0 for 1. The answers are the same for any number.
+    pub threads: usize,
+}
+
+impl SessionOptions {
+    /// The window and the number of threads, checked.
+    fn resolve(options: Option<&Self>, model: &Model) -> Result<(usize, usize), Failure> {
+        let options = options.copied().unwrap_or_default();
+        let config = model.engine().config();
+        let max_seq_len = if options.max_seq_len == 0 { config.max_seq_len } else { options.max_seq_len };
+        let most = config.max_positions;
+        if !(8..=most).contains(&max_seq_len) {
+            let error = blockspan_engine::Error::MaxSeqLen { asked: max_seq_len, most };
+            return Err(error.into());
+        }
+        if options.threads > MAX_THREADS {
+            return Err(Failure::new(
+                Status::InvalidArgument,
+                format_args!("{} threads are more than {MAX_THREADS}", options.threads),
+            ));
+        }
+        Ok((max_seq_len, options.threads.max(1)))
+    }
+}
+
+fn workspace_len(model: &Model, max_seq_len: usize, threads: usize) -> usize {
+    let model = model.engine();
+    let further = threads.saturating_sub(1).saturating_mul(model.workspace_len_per_thread(max_seq_len));
+    model.workspace_len(max_seq_len).saturating_add(further)
+}
+
+/// Bytes of workspace that a session with these options needs (NULL for the defaults); 0 if the model is NULL or
+/// the options do not fit it, and then blockspan_session_new says why. The workspace may start at any byte.
+///
+/// # Safety
+/// `model` is NULL or from this library and not freed; `options` is NULL or readable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blockspan_workspace_len(
+    model: *const Model,
+    options: *const SessionOptions,
+) -> usize {
+    let mut len = 0;
+    let body = || {
+        // SAFETY: the caller's promises for `model` and `options`.
+        let (model, options) =
+            unsafe { (pointers::get(model, "model")?, pointers::optional(options, "options")?) };
+        let (max_seq_len, threads) = SessionOptions::resolve(options, model)?;
+        len = workspace_len(model, max_seq_len, threads);
+        Ok(())
+    };
+    // SAFETY: NULL is always allowed.
+    match unsafe { run(core::ptr::null_mut(), body) } {
+        Status::Ok => len,
+        _ => 0,
+    }
+}
+
+/// Makes a session. `options` may be NULL for the defaults.
+///
+/// `workspace` is `workspace_len` bytes of the caller's (see blockspan_workspace_len), of any content and
+/// alignment, that nothing else uses until the session is freed; or NULL and 0, then the session allocates its own.
+/// `*session` is NULL after an error, else to be given to blockspan_session_free.
+///
+/// # Safety
+/// `model` is NULL or from this library and not freed; `options` is NULL or readable; `workspace` is NULL or as
+/// stated; `session` and `error` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blockspan_session_new(
+    model: *const Model,
+    options: *const SessionOptions,
+    workspace: *mut u8,
+    workspace_len: usize,
+    session: *mut *mut Session,
+    error: *mut ErrorMessage,
+) -> Status {
+    let body = || {
+        // SAFETY: the caller's promise for `session`.
+        unsafe { pointers::write(session, "session", core::ptr::null_mut()) }?;
+        // SAFETY: the caller's promises for `model` and `options`.
+        let (borrowed, options) =
+            unsafe { (pointers::get(model, "model")?, pointers::optional(options, "options")?) };
+        let (max_seq_len, threads) = SessionOptions::resolve(options, borrowed)?;
+        let needed = self::workspace_len(borrowed, max_seq_len, threads);
+        // SAFETY: `model` is from `Arc::into_raw` and alive, by the caller's promise.
+        let shared = unsafe {
+            Arc::increment_strong_count(model);
+            Arc::from_raw(model)
+        };
+        let (own, workspace): (_, &'static mut [u8]) = if workspace.is_null() && workspace_len == 0 {
+            let own = Shelf::new(allocate(needed)?);
+            // SAFETY: the shelf is kept by the session as long as the engine that borrows from it, and nobody
+            // else looks into it.
+            let bytes = unsafe { own.pointer().as_mut() };
+            (Some(own), bytes)
+        } else {
+            if workspace_len < needed {
+                let error = blockspan_engine::Error::WorkspaceTooSmall { needed, found: workspace_len };
+                return Err(error.into());
+            }
+            // SAFETY: the caller's promise for `workspace`.
+            (None, unsafe { pointers::bytes_mut(workspace, workspace_len, "workspace") }?)
+        };
+        let pool = (threads > 1).then(|| start(threads)).transpose()?;
+        let parallel: &'static dyn Parallel = match &pool {
+            // SAFETY: the shelf is kept by the session as long as the engine that borrows from it.
+            Some(pool) => unsafe { pool.pointer().as_ref() },
+            None => &Serial,
+        };
+        // SAFETY: `shared` is kept by the session as long as the engine that borrows from it.
+        let model: &'static Model = unsafe { &*Arc::as_ptr(&shared) };
+        let runtime = Runtime { parallel, ..Runtime::default() };
+        let engine = blockspan_engine::Session::with(model.engine(), max_seq_len, workspace, runtime)?;
+        let config = model.engine().config();
+        // A window shorter than the model was packed for must still move on by more than it shares.
+        let shorter = max_seq_len < config.max_seq_len;
+        let doc_stride = if shorter { config.doc_stride.min(max_seq_len / 3) } else { config.doc_stride };
+        let made =
+            Session { engine: Mutex::new(engine), doc_stride, _workspace: own, _pool: pool, _model: shared };
+        // SAFETY: the caller's promise for `session`.
+        unsafe { pointers::write(session, "session", Box::into_raw(Box::new(made))) }
+    };
+    // SAFETY: the caller's promise for `error`.
+    unsafe { run(error, body) }
+}
+
+fn allocate(len: usize) -> Result<Box<[u8]>, Failure> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(len).map_err(|_| {
+        Failure::new(Status::OutOfResources, format_args!("no memory for a workspace of {len} bytes"))
+    })?;
+    bytes.resize(len, 0);
+    Ok(bytes.into_boxed_slice())
+}
+
+fn start(threads: usize) -> Result<Shelf<ThreadPool>, Failure> {
+    let pool = ThreadPool::new(threads).map_err(|error| {
+        Failure::new(Status::OutOfResources, format_args!("cannot start {threads} threads: {error}"))
+    })?;
+    Ok(Shelf::new(Box::new(pool)))
+}
+
+/// Ends a session; NULL is ignored.
+///
+/// # Safety
+/// `session` is NULL or from this library, no thread is answering with it, and it is not used afterwards.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blockspan_session_free(session: *mut Session) {
+    if !session.is_null() {
+        // SAFETY: from `Box::into_raw`, and given back once, by the caller's promise. Dropping it cannot panic.
+        drop(unsafe { Box::from_raw(session) });
+    }
+}
