@@ -99,16 +99,8 @@ impl<'s> Session<'s> {
         }
         let model = self.model;
         let (tokenizer, special) = (model.tokenizer(), model.config().special);
-        let question_len = tokenizer.tokens(question).count();
-        if question_len == 0 {
-            return Err(Error::EmptyQuestion);
-        }
         let overlap = options.doc_stride.unwrap_or(model.config().doc_stride);
-        let most = self.buffers.max_tokens.saturating_sub((SPECIAL_TOKENS + 1).saturating_add(overlap));
-        if question_len > most {
-            return Err(Error::QuestionTooLong { tokens: question_len, most });
-        }
-        self.put_question(question)?;
+        let question_len = self.read_question(question, overlap)?;
         let capacity = self.buffers.max_tokens - SPECIAL_TOKENS - question_len;
         let mut best = [Candidate::default(); MAX_N_BEST];
         let kept = best.get_mut(..options.n_best.min(MAX_N_BEST)).unwrap_or_default();
@@ -160,15 +152,28 @@ impl<'s> Session<'s> {
         self.run(ids.len())
     }
 
-    /// `[CLS] question [SEP]` at the start of the ids, where there is room for it.
-    fn put_question(&mut self, question: &str) -> Result<(), Error> {
+    /// Puts `[CLS] question [SEP]` at the start of the ids if the rest has room for the windows' overlap; returns
+    /// the question's tokens.
+    ///
+    /// A function of its own, not inlined: the tokenizer's state would double the frame that the forward pass
+    /// stands on.
+    #[inline(never)]
+    fn read_question(&mut self, question: &str, overlap: usize) -> Result<usize, Error> {
+        let count = self.model.tokenizer().tokens(question).count();
+        if count == 0 {
+            return Err(Error::EmptyQuestion);
+        }
+        let most = self.buffers.max_tokens.saturating_sub((SPECIAL_TOKENS + 1).saturating_add(overlap));
+        if count > most {
+            return Err(Error::QuestionTooLong { tokens: count, most });
+        }
         let special = self.model.config().special;
         let tokens = self.model.tokenizer().tokens(question).map(|token| token.id);
         let mut slots = self.buffers.ids.iter_mut();
         for id in [special.cls].into_iter().chain(tokens).chain([special.sep]) {
             *slots.next().ok_or(Error::Internal)? = [id, 0];
         }
-        Ok(())
+        Ok(count)
     }
 
     /// One window: the passage's tokens behind the question's, forward pass, spans.

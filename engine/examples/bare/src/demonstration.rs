@@ -70,6 +70,7 @@ pub fn run(model: &[u8], workspace: &mut [u8], kernels: &dyn Kernels, out: &mut 
 }
 
 /// `[CLS] question [SEP] passage`, as much of it as `ids` holds; returns the number of tokens.
+#[inline(never)] // So that the session does not run on top of the tokenizers' frame.
 fn first_window(model: &Model<'_>, ids: &mut [(u32, u32)]) -> usize {
     let (tokenizer, special) = (model.tokenizer(), model.config().special);
     let id = |token: Token| token.id;
