@@ -4,13 +4,14 @@
 //! adds 128, and an accumulator starts at −128 · (sum of the row's weights). All of that wraps, and the result fits.
 
 mod dense;
+mod input_block;
 mod output_block;
 mod vector;
 
 use core::ops::Range;
 
 use super::cpuid::Features;
-use crate::matrix::OutputBlock;
+use crate::matrix::{InputBlock, OutputBlock};
 use crate::scalar::attention::check_dense;
 use crate::scalar::block_sparse::check_product;
 use crate::vector::{Finish, float_kernels};
@@ -77,6 +78,23 @@ impl Kernels for Avx512Vnni {
         unsafe {
             output_block::product(*self, matrix, strips, lanes, x.as_ptr(), finish, out.as_mut_ptr());
         }
+        Ok(())
+    }
+
+    fn input_block(
+        &self,
+        matrix: &InputBlock<'_>,
+        strips: Range<usize>,
+        x: &[i8],
+        x_scales: &[f32],
+        mut epilogue: Epilogue<'_>,
+        out: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        let lanes = check_product(matrix.rows(), matrix.cols(), &strips, x, x_scales, &epilogue, out)?;
+        let finish = Finish::new(x_scales, &mut epilogue);
+        let rows = 4 * strips.start..4 * strips.end;
+        // SAFETY: as for `output_block`; `x` has `cols / 4` rows of `lanes` quads.
+        unsafe { input_block::product(*self, matrix, rows, lanes, x.as_ptr(), finish, out.as_mut_ptr()) }
         Ok(())
     }
 
