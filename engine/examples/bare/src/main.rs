@@ -26,12 +26,15 @@ static mut WORKSPACE: Aligned<[u8; board::WORKSPACE_LEN]> = Aligned([0; board::W
 /// What the start code calls.
 #[unsafe(no_mangle)]
 extern "C" fn main() -> ! {
+    let workspace = &raw mut WORKSPACE;
     // SAFETY: the start code calls this once, nothing else names the workspace, and there are no threads.
-    let workspace = unsafe { &mut (*&raw mut WORKSPACE).0 };
+    let workspace = unsafe { &mut (*workspace).0 };
     let kernels = board::best_kernels();
     let result = demonstration::run(&MODEL.0, workspace, kernels, &mut Console);
     let (used, len) = stack::high_water();
     let notes = writeln!(Console, "# kernels: {}\n# stack: {used} of {len} bytes", kernels.isa());
+    #[cfg(feature = "panic")]
+    assert!(used > len, "the control");
     exit(usize::from(result.is_err() || notes.is_err()));
 }
 
@@ -42,7 +45,7 @@ extern "C" fn fault(cause: usize, address: usize) -> ! {
     exit(102)
 }
 
-/// Nothing calls it, which the absence of its symbol from the image shows; the compiler wants one.
+/// Nothing calls it, as its absence from the image's symbols shows; the compiler wants one.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     exit(101)

@@ -83,6 +83,9 @@ vectors:
     .balign 128
 .endr
 
+.section .stack, "aw", %nobits
+    .space 32 * 1024
+
 .section .bss
 .balign 4096
 level1: .skip 4096

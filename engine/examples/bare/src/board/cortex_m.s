@@ -7,6 +7,9 @@
     .word exception
     .endr
 
+.section .stack, "aw", %nobits
+    .space 24 * 1024
+
 .text
 .thumb_func
 .global reset
