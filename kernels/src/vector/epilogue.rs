@@ -70,11 +70,29 @@ impl Finish {
     ) {
         let rows = Rows { scales: [scale], biases: [bias] };
         // SAFETY: the caller's promise; a single row has no distance to the next.
+        unsafe { self.any_rows(v, [acc], column, &rows, out, 0) }
+    }
+
+    /// [`Finish::rows`] of whatever kind it is.
+    ///
+    /// # Safety
+    /// As for [`Finish::row`], for each of the rows.
+    #[inline(always)]
+    pub(crate) unsafe fn any_rows<V: Vector, const R: usize, const K: usize>(
+        self,
+        v: V,
+        acc: [[V::I32; K]; R],
+        column: usize,
+        rows: &Rows<R>,
+        out: *mut f32,
+        stride: usize,
+    ) {
+        // SAFETY: the caller's promise.
         unsafe {
             match self.kind {
-                STORE => self.rows::<V, STORE, 1, K>(v, [acc], column, &rows, out, 0),
-                ADD => self.rows::<V, ADD, 1, K>(v, [acc], column, &rows, out, 0),
-                _ => self.rows::<V, GELU, 1, K>(v, [acc], column, &rows, out, 0),
+                STORE => self.rows::<V, STORE, R, K>(v, acc, column, rows, out, stride),
+                ADD => self.rows::<V, ADD, R, K>(v, acc, column, rows, out, stride),
+                _ => self.rows::<V, GELU, R, K>(v, acc, column, rows, out, stride),
             }
         }
     }

@@ -3,17 +3,28 @@
 //! Each module has a zero-sized token whose constructor proves, by CPUID and the operating system's XSAVE state,
 //! that its instructions can be used.
 
+mod avx2;
 mod avx512vnni;
+mod avxvnni;
 mod cpuid;
 mod index;
+mod narrow;
+mod sse41;
+mod ymm;
 
+pub use avx2::Avx2;
 pub use avx512vnni::Avx512Vnni;
+pub use avxvnni::AvxVnni;
+pub use sse41::Sse41;
 
 use crate::{Isa, Kernels};
 
 /// The kernels of an instruction set, if this machine can run them.
 pub(crate) fn kernels_for(isa: Isa) -> Option<&'static dyn Kernels> {
     match isa {
+        Isa::Sse41 => Sse41::kernels(),
+        Isa::Avx2 => Avx2::kernels(),
+        Isa::AvxVnni => AvxVnni::kernels(),
         Isa::Avx512Vnni => Avx512Vnni::kernels(),
         _ => None,
     }

@@ -1,0 +1,66 @@
+//! AVX-VNNI: `vpdpbusd` of 256 bits, for CPUs without AVX-512.
+//!
+//! Activations are made unsigned by flipping their top bit, which adds 128; see [`super::avx512vnni`].
+
+use core::arch::x86_64::*;
+
+use super::cpuid::Features;
+use super::narrow::{Dot, narrow_dense, narrow_kernels};
+use super::ymm::{ymm_shuffles, ymm_vector};
+use crate::vector::float_kernels;
+use crate::{Isa, Kernels};
+
+/// Proof that AVX2, F16C and AVX-VNNI can be used.
+#[derive(Clone, Copy, Debug)]
+pub struct AvxVnni(());
+
+impl AvxVnni {
+    /// The token, if the CPU has the instructions and the operating system saves their registers.
+    pub fn new() -> Option<Self> {
+        Features::detect().avxvnni.then_some(Self(()))
+    }
+
+    pub(super) fn kernels() -> Option<&'static dyn Kernels> {
+        Self::new().map(|_| &Self(()) as &dyn Kernels)
+    }
+
+    narrow_dense!("avx2,f16c,avxvnni");
+}
+
+impl Kernels for AvxVnni {
+    fn isa(&self) -> Isa {
+        Isa::AvxVnni
+    }
+
+    narrow_kernels!("avx2,f16c,avxvnni");
+    float_kernels!("avx2,f16c,avxvnni");
+}
+
+ymm_vector!(AvxVnni);
+
+impl Dot for AvxVnni {
+    type X = __m256i;
+
+    const SIGNED_START: i32 = -128;
+    const UNSIGNED_START: i32 = 0;
+    const DENSE_ROWS: usize = 6;
+
+    #[inline(always)]
+    fn signed(self, x: __m256i) -> __m256i {
+        // SAFETY: the token proves the instructions, as in the other methods.
+        unsafe { _mm256_xor_si256(x, _mm256_set1_epi8(-128)) }
+    }
+
+    #[inline(always)]
+    fn unsigned(self, x: __m256i) -> __m256i {
+        x
+    }
+
+    #[inline(always)]
+    fn dot(self, acc: __m256i, x: __m256i, weights: __m256i) -> __m256i {
+        // SAFETY: as in `signed`.
+        unsafe { _mm256_dpbusd_avx_epi32(acc, x, weights) }
+    }
+
+    ymm_shuffles!();
+}

@@ -1,0 +1,102 @@
+//! The dense product of attention: some rows × 2 vectors of lanes.
+
+use super::Dot;
+use crate::DenseRows;
+
+/// Vectors of lanes side by side.
+const K: usize = 2;
+
+/// The product; `SIGNED`: `x` is int8, otherwise u8.
+///
+/// # Safety
+/// `x` must be valid for `cols / 4` rows of as many quads as there are `x_scales`, 16, 32 or 64, and `out` for a row of
+/// as many floats for each of `rows`, whose slices must be as long as its documentation says.
+#[inline(always)]
+pub(in super::super) unsafe fn dense<D: Dot, const SIGNED: bool>(
+    d: D,
+    rows: &DenseRows<'_>,
+    x: *const u8,
+    x_scales: &[f32],
+    out: *mut f32,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match D::DENSE_ROWS {
+            6 => columns::<D, 6, SIGNED>(d, rows, x, x_scales, out),
+            _ => columns::<D, 4, SIGNED>(d, rows, x, x_scales, out),
+        }
+    }
+}
+
+/// # Safety
+/// As for [`dense`].
+#[inline(always)]
+unsafe fn columns<D: Dot, const R: usize, const SIGNED: bool>(
+    d: D,
+    rows: &DenseRows<'_>,
+    x: *const u8,
+    x_scales: &[f32],
+    out: *mut f32,
+) {
+    let (count, lanes) = (rows.sums.len(), x_scales.len());
+    let x_scales = x_scales.as_ptr();
+    for column in (0..lanes).step_by(K * D::LANES) {
+        // SAFETY: `lanes` is a multiple of the 8 or 16 lanes of a group; each call gets rows below `count`.
+        unsafe {
+            let (x, x_scales, out) = (x.add(4 * column), x_scales.add(column), out.add(column));
+            let mut row = 0;
+            while row + R <= count {
+                group::<D, R, SIGNED>(d, rows, row, lanes, x, x_scales, out);
+                row += R;
+            }
+            while row < count {
+                group::<D, 1, SIGNED>(d, rows, row, lanes, x, x_scales, out);
+                row += 1;
+            }
+        }
+    }
+}
+
+/// Rows `first .. first + R`.
+///
+/// # Safety
+/// As for [`dense`], from a column on; these rows exist.
+#[inline(always)]
+unsafe fn group<D: Dot, const R: usize, const SIGNED: bool>(
+    d: D,
+    rows: &DenseRows<'_>,
+    first: usize,
+    lanes: usize,
+    x: *const u8,
+    x_scales: *const f32,
+    out: *mut f32,
+) {
+    // SAFETY: the rows exist, and each slice has what the documentation of `DenseRows` says.
+    unsafe {
+        let weights = rows.values.as_ptr().add(first * rows.stride);
+        let mut acc = [[d.splat_i32(0); K]; R];
+        for (r, acc) in acc.iter_mut().enumerate() {
+            let start = if SIGNED { D::SIGNED_START } else { D::UNSIGNED_START };
+            *acc = [d.splat_i32(rows.sums.as_ptr().add(first + r).read().wrapping_mul(start)); K];
+        }
+        for quad in 0..rows.cols / 4 {
+            let load = x.add(4 * quad * lanes).cast::<i32>();
+            let (a, b) = (d.load_i32(load), d.load_i32(load.add(D::LANES)));
+            let x = if SIGNED { [d.signed(a), d.signed(b)] } else { [d.unsigned(a), d.unsigned(b)] };
+            for (r, acc) in acc.iter_mut().enumerate() {
+                let weights = weights.add(r * rows.stride + 4 * quad).cast::<i32>().read_unaligned();
+                let weights = d.splat_i32(weights);
+                for (acc, x) in acc.iter_mut().zip(x) {
+                    *acc = d.dot(*acc, x, weights);
+                }
+            }
+        }
+        for (r, acc) in acc.into_iter().enumerate() {
+            let scale = d.splat(*rows.scales.as_ptr().add(first + r));
+            for (k, acc) in acc.into_iter().enumerate() {
+                let y = d.mul(d.mul(d.to_f32(acc), d.load(x_scales.add(k * D::LANES))), scale);
+                d.store(y, out.add((first + r) * lanes + k * D::LANES));
+            }
+        }
+    }
+}

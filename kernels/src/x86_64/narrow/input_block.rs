@@ -1,0 +1,126 @@
+//! The input-block product: one output × 4 vectors of lanes, two blocks at a time.
+//!
+//! As with wider vectors, loads bound it, and all rows of a chunk are done for one panel of columns before the next,
+//! with their sums in a buffer on the stack.
+
+use core::ops::Range;
+
+use super::Dot;
+use crate::matrix::InputBlock;
+use crate::vector::{Finish, Rows};
+
+/// Rows whose sums wait in the buffer, 2 to 4 KiB.
+const CHUNK: usize = 32;
+
+/// Vectors of lanes side by side.
+const K: usize = 4;
+
+/// The product with some rows.
+///
+/// # Safety
+/// `range` are rows of the matrix; `lanes` is 16, 32 or 64; `x` must be valid for `cols / 4` rows of `lanes` quads and
+/// `out` for a row of `lanes` floats for each row; `finish` must be valid for the lanes.
+#[inline(always)]
+pub(in super::super) unsafe fn input_block<D: Dot>(
+    d: D,
+    matrix: &InputBlock<'_>,
+    range: Range<usize>,
+    lanes: usize,
+    x: *const i8,
+    finish: Finish,
+    out: *mut f32,
+) {
+    for first in range.clone().step_by(CHUNK) {
+        let chunk = first..range.end.min(first + CHUNK);
+        // SAFETY: `range` has the row, so `out` has it too.
+        let out = unsafe { out.add((first - range.start) * lanes) };
+        let wide = lanes / (K * D::LANES) * (K * D::LANES);
+        // SAFETY: the columns are inside the `lanes`.
+        unsafe {
+            for column in (0..wide).step_by(K * D::LANES) {
+                columns::<D, K>(d, matrix, chunk.clone(), lanes, column, x, finish, out);
+            }
+            // 16 lanes of 256-bit vectors.
+            for column in (wide..lanes).step_by(2 * D::LANES) {
+                columns::<D, 2>(d, matrix, chunk.clone(), lanes, column, x, finish, out);
+            }
+        }
+    }
+}
+
+/// `K` vectors of each row from lane `column` on; `out` is the chunk's.
+///
+/// # Safety
+/// As for [`input_block`]; the chunk has at most [`CHUNK`] rows and the columns exist.
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "the operands of a product and the place in them")]
+unsafe fn columns<D: Dot, const K: usize>(
+    d: D,
+    matrix: &InputBlock<'_>,
+    chunk: Range<usize>,
+    lanes: usize,
+    column: usize,
+    x: *const i8,
+    finish: Finish,
+    out: *mut f32,
+) {
+    let mut waiting = [[d.splat_i32(0); K]; CHUNK];
+    for panel in 0..matrix.panels() {
+        for (row, waiting) in chunk.clone().zip(&mut waiting) {
+            // SAFETY: a validated matrix has a pointer for each row of each panel and one more, which stay inside its
+            // arrays, and a sum for each row; its indices are below `cols / 4`.
+            unsafe {
+                if panel == 0 {
+                    let sum: i32 = *matrix.row_sums().as_ptr().add(row);
+                    *waiting = [d.splat_i32(sum.wrapping_mul(D::SIGNED_START)); K];
+                }
+                let pointers = matrix.pointers().as_ptr().add(panel * matrix.rows() + row);
+                let blocks = *pointers as usize..*pointers.add(1) as usize;
+                multiply(d, matrix, blocks, lanes, x.add(4 * column), waiting);
+            }
+        }
+    }
+    for (i, (row, acc)) in chunk.zip(waiting).enumerate() {
+        // SAFETY: a validated matrix has a scale and a bias for each row. The caller vouches for the rest.
+        unsafe {
+            let rows = Rows {
+                scales: [*matrix.scales().as_ptr().add(row)],
+                biases: [*matrix.biases().as_ptr().add(row)],
+            };
+            finish.any_rows(d, [acc], column, &rows, out.add(i * lanes), lanes);
+        }
+    }
+}
+
+/// Adds the products of some blocks of a row.
+///
+/// # Safety
+/// The blocks must lie in the matrix and `x` be valid for `K` vectors in the row of quads of each index.
+#[inline(always)]
+unsafe fn multiply<D: Dot, const K: usize>(
+    d: D,
+    matrix: &InputBlock<'_>,
+    blocks: Range<usize>,
+    lanes: usize,
+    x: *const i8,
+    sums: &mut [D::I32; K],
+) {
+    let mut acc = [*sums, [d.splat_i32(0); K]];
+    let (indices, weights) = (matrix.indices().as_ptr(), matrix.weights().as_ptr());
+    for pair in blocks.clone().step_by(2) {
+        let last = (pair + 2).min(blocks.end);
+        for (acc, block) in acc.iter_mut().zip(pair..last) {
+            // SAFETY: block `b` has index b and weights 4b .. 4b + 4.
+            unsafe {
+                let x = x.add(usize::from(*indices.add(block)) * 4 * lanes).cast::<i32>();
+                let weights = d.splat_i32(weights.add(4 * block).cast::<i32>().read_unaligned());
+                for (k, acc) in acc.iter_mut().enumerate() {
+                    *acc = d.dot(*acc, d.signed(d.load_i32(x.add(k * D::LANES))), weights);
+                }
+            }
+        }
+    }
+    for ((sum, a), b) in sums.iter_mut().zip(acc[0]).zip(acc[1]) {
+        *sum = d.add_i32(a, b);
+    }
+}

@@ -1,0 +1,172 @@
+//! The output-block product: a strip of 4 outputs × 2 vectors of lanes in 8 accumulators.
+//!
+//! A register holds 16 lanes (or twice 16) of one row of the activations. Interleaving four rows gives four vectors of
+//! quads, of which each pass over the strip's tiles makes and multiplies two: with 16 registers there is no room for the
+//! sums of four. A tile of tokens with 16 lanes leaves room in 256 bits for two tiles of columns side by side.
+
+use core::ops::Range;
+
+use super::super::index::row_offsets;
+use super::Dot;
+use crate::matrix::OutputBlock;
+use crate::vector::{Finish, Rows};
+
+/// The product with some strips, for tiles of `1 << SHIFT` lanes.
+///
+/// # Safety
+/// `strips` lie in the matrix; `x` must be valid for `cols` rows of `1 << SHIFT` bytes and `out` for 4 rows of as many
+/// floats for each strip; `finish` must be valid for the lanes.
+#[inline(always)]
+pub(in super::super) unsafe fn output_block<D: Dot, const SHIFT: u32>(
+    d: D,
+    matrix: &OutputBlock<'_>,
+    strips: Range<usize>,
+    x: *const i8,
+    finish: Finish,
+    out: *mut f32,
+) {
+    let lanes = 1 << SHIFT;
+    for (i, strip) in strips.enumerate() {
+        for column in (0..lanes).step_by(4 * D::LANES) {
+            // SAFETY: the caller's promise; a validated matrix' pointers, scales, biases and sums have an entry for each
+            // strip or row.
+            unsafe {
+                let pointers = matrix.pointers().as_ptr().add(strip);
+                let strip = Strip {
+                    tiles: *pointers as usize..*pointers.add(1) as usize,
+                    indices: matrix.indices().as_ptr(),
+                    weights: matrix.weights().as_ptr(),
+                    sums: *matrix.row_sums().as_ptr().add(4 * strip).cast(),
+                    rows: Rows {
+                        scales: *matrix.scales().as_ptr().add(4 * strip).cast(),
+                        biases: *matrix.biases().as_ptr().add(4 * strip).cast(),
+                    },
+                };
+                let out = out.add(4 * i * lanes);
+                strip.half::<D, SHIFT, false>(d, x, column, finish, out);
+                strip.half::<D, SHIFT, true>(d, x, column, finish, out);
+            }
+        }
+    }
+}
+
+/// A strip of a validated matrix.
+struct Strip {
+    tiles: Range<usize>,
+    indices: *const u16,
+    weights: *const i8,
+    sums: [i32; 4],
+    rows: Rows<4>,
+}
+
+impl Strip {
+    /// From lane `column` on the low or the high 8 lanes of each 16.
+    ///
+    /// # Safety
+    /// As for [`output_block`]; `x` and `out` are valid for the register's lanes at `column`, or for 16 lanes if there
+    /// are no more.
+    #[inline(always)]
+    unsafe fn half<D: Dot, const SHIFT: u32, const HIGH: bool>(
+        &self,
+        d: D,
+        x: *const i8,
+        column: usize,
+        finish: Finish,
+        out: *mut f32,
+    ) {
+        let lanes = 1 << SHIFT;
+        // Two tiles of columns side by side?
+        let pairs = 4 * D::LANES > lanes;
+        let first = if HIGH { column + 8 } else { column };
+        // SAFETY: the caller's promise.
+        unsafe {
+            let acc = self.multiply::<D, SHIFT, HIGH>(d, x.add(column), pairs);
+            let mut low = [[d.splat_i32(0)]; 4];
+            let mut high = low;
+            for ((acc, low), high) in acc.into_iter().zip(&mut low).zip(&mut high) {
+                let [a, b] = d.blocks_in_order(acc);
+                if pairs {
+                    *low = [d.add_i32(a, b)];
+                } else {
+                    (*low, *high) = ([a], [b]);
+                }
+            }
+            finish.any_rows(d, low, first, &self.rows, out, lanes);
+            if !pairs {
+                // The next lanes of a single block, or the other block's.
+                let second = if D::LANES == 4 { first + 4 } else { first + 16 };
+                finish.any_rows(d, high, second, &self.rows, out, lanes);
+            }
+        }
+    }
+
+    /// The accumulators of the 4 outputs.
+    ///
+    /// # Safety
+    /// As for [`Strip::half`].
+    #[inline(always)]
+    unsafe fn multiply<D: Dot, const SHIFT: u32, const HIGH: bool>(
+        &self,
+        d: D,
+        x: *const i8,
+        pairs: bool,
+    ) -> [[D::I32; 2]; 4] {
+        let mut acc = [[d.splat_i32(0); 2]; 4];
+        for (acc, sum) in acc.iter_mut().zip(self.sums) {
+            // In one block only if there are two parts: they meet the row's weights once.
+            let start = d.splat_i32(sum.wrapping_mul(D::SIGNED_START));
+            *acc = if pairs { [d.first_block(start); 2] } else { [start; 2] };
+        }
+        let mut tile = self.tiles.start;
+        while tile < self.tiles.end {
+            let more = pairs && tile + 1 < self.tiles.end;
+            // SAFETY: tile `t` has indices 4t .. 4t + 4, each of a row of `x`, and weights 16t .. 16t + 16.
+            unsafe {
+                let at = row_offsets::<SHIFT>(self.indices.add(4 * tile));
+                let weights = self.weights.add(16 * tile);
+                let (rows, weights) = if pairs {
+                    // Where there is no second tile, the first one's rows again with weights of 0.
+                    let second = row_offsets::<SHIFT>(self.indices.add(4 * (tile + usize::from(more))));
+                    let zero = [0i8; 16];
+                    let other = if more { weights.add(16) } else { zero.as_ptr() };
+                    let mut rows = [d.splat_i32(0); 4];
+                    for ((row, at), second) in rows.iter_mut().zip(at).zip(second) {
+                        *row = d.load_halves(x.add(at), x.add(second));
+                    }
+                    let all = d.load_halves(weights, other);
+                    let weights = [
+                        d.spread::<0x00>(all),
+                        d.spread::<0x55>(all),
+                        d.spread::<0xaa>(all),
+                        d.spread::<0xff>(all),
+                    ];
+                    (rows, weights)
+                } else {
+                    let mut rows = [d.splat_i32(0); 4];
+                    for (row, at) in rows.iter_mut().zip(at) {
+                        *row = d.load_i32(x.add(at).cast());
+                    }
+                    (rows, d.four_quads(weights))
+                };
+                let quads = interleave::<D, HIGH>(d, rows);
+                for (acc, weights) in acc.iter_mut().zip(weights) {
+                    acc[0] = d.dot(acc[0], quads[0], weights);
+                    acc[1] = d.dot(acc[1], quads[1], weights);
+                }
+            }
+            tile += if pairs { 2 } else { 1 };
+        }
+        acc
+    }
+}
+
+/// The quads of the low or the high 8 lanes of each 16.
+#[inline(always)]
+fn interleave<D: Dot, const HIGH: bool>(d: D, [a, b, c, e]: [D::I32; 4]) -> [D::X; 2] {
+    let (ab, ce) = if HIGH {
+        (d.unpack_high_bytes(a, b), d.unpack_high_bytes(c, e))
+    } else {
+        (d.unpack_low_bytes(a, b), d.unpack_low_bytes(c, e))
+    };
+    [d.signed(d.unpack_low_pairs(ab, ce)), d.signed(d.unpack_high_pairs(ab, ce))]
+}
