@@ -31,6 +31,12 @@ impl<'a> InputBlock<'a> {
             }
         }
         for (row, &sum) in arrays.row_sums.iter().enumerate() {
+            // So many hold every column once; with more, an accumulator could overflow.
+            let places = (0..matrix.panels()).map(|panel| panel * shape.rows + row);
+            let blocks = places.map(|at| matrix.pointer(at + 1).saturating_sub(matrix.pointer(at)));
+            if blocks.sum::<usize>() > shape.cols / 4 {
+                return Err(MatrixError("a row has more blocks than the matrix has columns for"));
+            }
             let weights =
                 (0..matrix.panels()).flat_map(|panel| matrix.blocks(panel, row)).flat_map(|(_, w)| w);
             if weights.map(|&w| i32::from(w)).sum::<i32>() != sum {

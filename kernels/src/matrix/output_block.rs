@@ -27,6 +27,10 @@ impl<'a> OutputBlock<'a> {
         for ((&begin, &end), sums) in strips.zip(arrays.row_sums.chunks_exact(4)) {
             let tiles = arrays.weights.get(16 * begin as usize..16 * end as usize);
             let tiles = tiles.ok_or(MatrixError("pointers leave the weights"))?;
+            // So many hold every column once; with more, an accumulator could overflow.
+            if tiles.len() / 16 > shape.cols / 4 {
+                return Err(MatrixError("a strip has more columns than the matrix"));
+            }
             let mut got = [0i32; 4];
             for tile in tiles.chunks_exact(16) {
                 for (got, row) in got.iter_mut().zip(tile.chunks_exact(4)) {
