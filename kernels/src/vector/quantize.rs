@@ -254,7 +254,14 @@ pub(crate) fn row_absmax<V: Vector>(v: V, x: &[f32]) -> f32 {
     let mut lanes = [0f32; 16];
     // SAFETY: the array has 16 ≥ `LANES` elements.
     unsafe { v.store(v.max(v.max(a, b), v.max(c, d)), lanes.as_mut_ptr()) }
-    math::max(scalar::row_absmax(&lanes), scalar::row_absmax(groups.remainder()))
+    // Halves against each other: four steps instead of a chain of sixteen.
+    let mut half = lanes.len() / 2;
+    while half > 0 {
+        let (low, high) = lanes.split_at_mut(half);
+        low.iter_mut().zip(high).for_each(|(low, high)| *low = math::max(*high, *low));
+        half /= 2;
+    }
+    math::max(lanes[0], scalar::row_absmax(groups.remainder()))
 }
 
 /// See [`crate::Kernels::quantize_row`].
