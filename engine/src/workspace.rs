@@ -20,7 +20,7 @@ struct Lengths {
     padded: usize,
     hidden: usize,
     wide: usize,
-    quantized: usize,
+    intermediate: usize,
     heads: usize,
 }
 
@@ -28,14 +28,13 @@ impl Lengths {
     const fn new(config: &Config, max_tokens: usize) -> Self {
         let tripled = 3 * config.hidden;
         let wide = if tripled > config.intermediate { tripled } else { config.intermediate };
-        let quantized = if config.hidden > config.intermediate { config.hidden } else { config.intermediate };
         Self {
             tokens: max_tokens,
             // A window of fewer tokens may pad up to a whole tile where the longest one pads to 16 lanes.
             padded: max_tokens.next_multiple_of(TILE),
             hidden: config.hidden,
             wide,
-            quantized,
+            intermediate: config.intermediate,
             heads: config.heads,
         }
     }
@@ -45,8 +44,8 @@ impl Lengths {
         let (p, hidden, heads) = (self.padded as u64, self.hidden as u64, self.heads as u64);
         aligned64(4 * p * hidden)
             + aligned64(4 * p * self.wide as u64)
-            + aligned64(p * self.quantized as u64)
-            + 3 * aligned64(p * hidden)
+            + aligned64(p * self.intermediate as u64)
+            + 4 * aligned64(p * hidden)
             + 2 * aligned64(4 * p * MAX_PARTS as u64)
             + 3 * aligned64(4 * p * heads)
             + 2 * aligned64(4 * hidden)
@@ -89,8 +88,10 @@ pub(crate) struct Buffers<'w> {
     pub hidden: &'w mut [f32],
     /// `[tile][intermediate][lane]`, or query, key and value as three times `[tile][hidden][lane]`.
     pub wide: &'w mut [f32],
-    /// int8 input of a product, rows or quads of a tile.
+    /// int8 input of a product of `hidden` inputs, rows or quads of a tile.
     pub input: &'w mut [i8],
+    /// int8 input of the output product, `intermediate` inputs.
+    pub inner: &'w mut [i8],
     /// Quads, `[tile][head][head_dim / 4][lane][4]`.
     pub query: &'w mut [i8],
     /// Tokens, `[tile][head][lane][head_dim]`.
@@ -148,7 +149,8 @@ impl<'w> Buffers<'w> {
                 max_tokens,
                 hidden: rest.take(p, lengths.hidden)?,
                 wide: rest.take(p, lengths.wide)?,
-                input: rest.take(p, lengths.quantized)?,
+                input: rest.take(p, lengths.hidden)?,
+                inner: rest.take(p, lengths.intermediate)?,
                 query: rest.take(p, lengths.hidden)?,
                 key: rest.take(p, lengths.hidden)?,
                 value: rest.take(p, lengths.hidden)?,

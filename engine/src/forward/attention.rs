@@ -11,12 +11,20 @@ use crate::model::Layer;
 use crate::workspace::Buffers;
 
 impl Pass<'_> {
-    /// `hidden += attention_output(softmax(query · keyᵀ / √head_dim) · value)`.
+    /// `input = softmax(query · keyᵀ / √head_dim) · value`, quantized.
     pub(super) fn attention(&self, layer: &Layer<'_>, buffers: &mut Buffers<'_>) -> Result<(), ShapeError> {
         self.project(layer, buffers)?;
         self.quantize_values(buffers)?;
         self.attend(buffers)?;
-        self.quantize_context(buffers)?;
+        self.quantize_context(buffers)
+    }
+
+    /// `hidden += attention_output(input)`, outputs in parts.
+    pub(super) fn attention_output(
+        &self,
+        layer: &Layer<'_>,
+        buffers: &mut Buffers<'_>,
+    ) -> Result<(), ShapeError> {
         let (hidden, parts) = (self.model.config().hidden, self.parts());
         let (input, scales): (&[i8], &[f32]) = (buffers.input, buffers.scales);
         let outputs = self.cut(buffers.hidden, hidden, parts, 4);

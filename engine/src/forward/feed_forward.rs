@@ -1,4 +1,4 @@
-//! The feed-forward half of a layer.
+//! The feed-forward half of a layer, outputs in parts.
 
 use blockspan_kernels::layout::TILE;
 use blockspan_kernels::parallel::{Cut, for_each_cut};
@@ -32,7 +32,7 @@ impl Pass<'_> {
 
         let (wide, absmax): (&[f32], &[f32]) = (buffers.wide, buffers.absmax);
         let outputs =
-            (self.cut(buffers.input, intermediate, parts, 4), self.cut(buffers.scales, parts, parts, 1));
+            (self.cut(buffers.inner, intermediate, parts, 4), self.cut(buffers.scales, parts, parts, 1));
         for_each_cut(self.parallel, tasks, outputs, |task, (out, scales)| {
             let (tile, part) = tile_and_part(task, parts);
             let lanes = self.lanes(tile);
@@ -46,7 +46,7 @@ impl Pass<'_> {
             self.quantize(x, most.get(..lanes).ok_or(ShapeError)?, out, scales)
         })?;
 
-        let (input, scales): (&[i8], &[f32]) = (buffers.input, buffers.scales);
+        let (inner, scales): (&[i8], &[f32]) = (buffers.inner, buffers.scales);
         let outputs = self.cut(buffers.hidden, hidden, parts, 4);
         for_each_cut(self.parallel, tasks, outputs, |task, out| {
             let (tile, part) = tile_and_part(task, parts);
@@ -56,7 +56,7 @@ impl Pass<'_> {
             self.product(
                 &layer.output,
                 rows,
-                self.tile(input, tile, intermediate)?,
+                self.tile(inner, tile, intermediate)?,
                 scales,
                 Epilogue::Add,
                 out,

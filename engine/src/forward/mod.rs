@@ -10,6 +10,7 @@
 
 mod attention;
 mod feed_forward;
+mod whole_tiles;
 
 use blockspan_kernels::layout::TokenTiles;
 use blockspan_kernels::matrix::{Matrix, PackedMatrix, Pattern};
@@ -35,9 +36,14 @@ impl Pass<'_> {
         for index in 0..config.layers {
             let layer = self.model.layer(index).ok_or(ShapeError)?;
             self.attention(layer, buffers)?;
-            self.normalize(&layer.attention_layer_norm, buffers)?;
-            self.feed_forward(layer, buffers)?;
-            self.normalize(&layer.output_layer_norm, buffers)?;
+            if self.parts() == 1 {
+                self.finish_tiles(layer, buffers)?;
+            } else {
+                self.attention_output(layer, buffers)?;
+                self.normalize(&layer.attention_layer_norm, buffers)?;
+                self.feed_forward(layer, buffers)?;
+                self.normalize(&layer.output_layer_norm, buffers)?;
+            }
         }
         self.logits(buffers)
     }
@@ -87,9 +93,22 @@ impl Pass<'_> {
             self.cut(buffers.scales, 1, 1, 1),
         );
         for_each_cut(self.parallel, self.tiles.count(), parts, |_, (hidden, absmax, input, scales)| {
-            self.kernels.layer_norm(hidden, norm.gamma, norm.beta, config.layer_norm_eps, absmax)?;
-            self.quantize(hidden, absmax, input, scales)
+            self.normalize_tile(norm, hidden, absmax, input, scales)
         })
+    }
+
+    /// [`Pass::normalize`] for one tile.
+    fn normalize_tile(
+        &self,
+        norm: &LayerNorm<'_>,
+        hidden: &mut [f32],
+        absmax: &mut [f32],
+        input: &mut [i8],
+        scales: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        let epsilon = self.model.config().layer_norm_eps;
+        self.kernels.layer_norm(hidden, norm.gamma, norm.beta, epsilon, absmax)?;
+        self.quantize(hidden, absmax, input, scales)
     }
 
     /// int8 in the layout that the model's block pattern reads.
