@@ -5,7 +5,7 @@ use core::ops::Range;
 use crate::matrix::{InputBlock, OutputBlock};
 use crate::scalar::attention::check_dense;
 use crate::scalar::block_sparse::check_product;
-use crate::vector::{Finish, Vector};
+use crate::vector::{Finish, Rows, Vector};
 use crate::{DenseRows, Epilogue, ShapeError};
 
 /// Lanes of one register of int8.
@@ -210,9 +210,9 @@ pub(crate) fn output_block<P: Products>(
                 }
             }
             for ((row, sums), out) in (4 * strip..).zip(sums).zip(out.chunks_exact_mut(lanes)) {
-                let (scale, bias) = (matrix.scale(row), matrix.bias(row));
+                let rows = Rows { scales: [matrix.scale(row)], biases: [matrix.bias(row)] };
                 // SAFETY: the scales, the epilogue's slice and `out` have `lanes` ≥ `column + 16` elements.
-                unsafe { finish.row(token, sums, column, scale, bias, out.as_mut_ptr()) }
+                unsafe { finish.any_rows(token, [sums], column, &rows, out.as_mut_ptr(), 0) }
             }
         }
     }
@@ -249,10 +249,10 @@ pub(crate) fn input_block<P: Products>(
                     _ => token.input_row::<64, 2>(&blocks, x, &mut sums),
                 }
             }
-            let (scale, bias) = (matrix.scale(row), matrix.bias(row));
+            let rows = Rows { scales: [matrix.scale(row)], biases: [matrix.bias(row)] };
             for (sums, column) in sums.into_iter().zip((first..).step_by(GROUP)).take(groups) {
                 // SAFETY: the scales, the epilogue's slice and `out` have `lanes` ≥ `column + 16` elements.
-                unsafe { finish.row(token, sums, column, scale, bias, out.as_mut_ptr()) }
+                unsafe { finish.any_rows(token, [sums], column, &rows, out.as_mut_ptr(), 0) }
             }
         }
     }

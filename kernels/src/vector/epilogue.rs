@@ -53,30 +53,10 @@ impl Finish {
         self.kind
     }
 
-    /// `K` vectors of one output row, from lane `column` on: `y = (acc · x_scale) · scale + bias`, then the epilogue.
-    ///
-    /// # Safety
-    /// The scales and the epilogue's slice must still be borrowed and, like `out` (the output row's start), be valid
-    /// for `K` vectors from element `column` on.
-    #[inline(always)]
-    pub(crate) unsafe fn row<V: Vector, const K: usize>(
-        self,
-        v: V,
-        acc: [V::I32; K],
-        column: usize,
-        scale: f32,
-        bias: f32,
-        out: *mut f32,
-    ) {
-        let rows = Rows { scales: [scale], biases: [bias] };
-        // SAFETY: the caller's promise; a single row has no distance to the next.
-        unsafe { self.any_rows(v, [acc], column, &rows, out, 0) }
-    }
-
     /// [`Finish::rows`] of whatever kind it is.
     ///
     /// # Safety
-    /// As for [`Finish::row`], for each of the rows.
+    /// As for [`Finish::rows`].
     #[inline(always)]
     pub(crate) unsafe fn any_rows<V: Vector, const R: usize, const K: usize>(
         self,
@@ -97,12 +77,14 @@ impl Finish {
         }
     }
 
-    /// [`Finish::row`] for `R` rows `stride` elements apart, `KIND` being [`Finish::kind`].
+    /// `K` vectors of each of `R` output rows, from lane `column` on: `y = (acc · x_scale) · scale + bias`, then the
+    /// epilogue. `out` is the start of the first row, the next is `stride` elements on. `KIND` is [`Finish::kind`].
     ///
     /// All vectors advance side by side, because GELU's polynomial is a long chain of dependent operations.
     ///
     /// # Safety
-    /// As for [`Finish::row`], for each of the rows; `KIND` must be `self.kind()`.
+    /// The scales and the epilogue's slice must still be borrowed and, like each row of `out`, be valid for `K` vectors
+    /// from element `column` on; `KIND` must be `self.kind()`.
     #[inline(always)]
     pub(crate) unsafe fn rows<V: Vector, const KIND: u8, const R: usize, const K: usize>(
         self,
@@ -125,12 +107,12 @@ impl Finish {
         if KIND == GELU {
             gelu(v, &mut y);
         }
-        for r in 0..R {
-            for k in 0..K {
+        for (r, y) in y.iter().enumerate() {
+            for (k, &y) in y.iter().enumerate() {
                 // SAFETY: vector `k` from `column` on, of row `r`.
                 unsafe {
                     let out = out.add(r * stride + column + k * V::LANES);
-                    v.store(if KIND == ADD { v.add(v.load(out), y[r][k]) } else { y[r][k] }, out);
+                    v.store(if KIND == ADD { v.add(v.load(out), y) } else { y }, out);
                 }
             }
         }

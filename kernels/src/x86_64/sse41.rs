@@ -140,10 +140,11 @@ impl Vector for Sse41 {
 
     #[inline(always)]
     unsafe fn store_bytes4(self, x: [__m128i; 4], to: *mut i8) {
-        // SAFETY: as for `load`. Sign-extended low bytes keep their value when packed with saturation.
+        // SAFETY: as for `load`. Values of 0 to 255 survive packing with saturation.
         unsafe {
+            let low_byte = |x| _mm_and_si128(x, _mm_set1_epi32(0xff));
             let [a, b, c, d] = [low_byte(x[0]), low_byte(x[1]), low_byte(x[2]), low_byte(x[3])];
-            let bytes = _mm_packs_epi16(_mm_packs_epi32(a, b), _mm_packs_epi32(c, d));
+            let bytes = _mm_packus_epi16(_mm_packus_epi32(a, b), _mm_packus_epi32(c, d));
             _mm_storeu_si128(to.cast(), bytes);
         }
     }
@@ -204,14 +205,4 @@ impl Vector for Sse41 {
         fn and(a: __m128i, b: __m128i) -> __m128i = _mm_and_si128;
         fn or(a: __m128i, b: __m128i) -> __m128i = _mm_or_si128;
     }
-}
-
-/// The low byte of each lane, sign-extended.
-///
-/// # Safety
-/// SSE2 must be there, as it is on every x86-64.
-#[inline(always)]
-unsafe fn low_byte(x: __m128i) -> __m128i {
-    // SAFETY: the caller's promise.
-    unsafe { _mm_srai_epi32::<24>(_mm_slli_epi32::<24>(x)) }
 }

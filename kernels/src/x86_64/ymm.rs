@@ -56,12 +56,12 @@ macro_rules! ymm_vector {
 
             #[inline(always)]
             unsafe fn store_bytes4(self, x: [__m256i; 4], to: *mut i8) {
-                // SAFETY: as for `load`. Sign-extended low bytes keep their value when packed with saturation; packing
-                // works inside blocks of 128 bits, so that groups of 4 bytes have to be put in order.
+                // SAFETY: as for `load`. Values of 0 to 255 survive packing with saturation. It works inside blocks of
+                // 128 bits, so that groups of 4 bytes have to be put in order.
                 unsafe {
-                    let low_byte = |x| _mm256_srai_epi32::<24>(_mm256_slli_epi32::<24>(x));
+                    let low_byte = |x| _mm256_and_si256(x, _mm256_set1_epi32(0xff));
                     let [a, b, c, d] = [low_byte(x[0]), low_byte(x[1]), low_byte(x[2]), low_byte(x[3])];
-                    let bytes = _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+                    let bytes = _mm256_packus_epi16(_mm256_packus_epi32(a, b), _mm256_packus_epi32(c, d));
                     let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
                     _mm256_storeu_si256(to.cast(), _mm256_permutevar8x32_epi32(bytes, order));
                 }

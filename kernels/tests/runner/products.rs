@@ -233,7 +233,7 @@ pub fn refuses_wrong_shapes(kernels: &dyn Kernels) {
         let matrix = PackedMatrix::validate(bytemuck::cast_slice(packed)).unwrap().view().unwrap();
         for (strips, x_len, lanes, absmax_len, out_len) in [
             (0..3, 8 * 16, 16, 16, 12 * 16),
-            (2..1, 8 * 16, 16, 16, 0),
+            (core::ops::Range { start: 2, end: 1 }, 8 * 16, 16, 16, 0),
             (0..2, 8 * 16 - 1, 16, 16, 8 * 16),
             (0..2, 8 * 16 + 1, 16, 16, 8 * 16),
             (0..2, 8 * 17, 17, 17, 8 * 17),

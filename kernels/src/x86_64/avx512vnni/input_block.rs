@@ -1,8 +1,8 @@
 //! The input-block product: one output × 64 lanes, four blocks at a time.
 //!
-//! A block is 4 vectors of activations and 4 `vpdpbusd`; nothing is shared between outputs, so that the load ports
-//! it (2 vectors a cycle on current cores) and the activations of a panel of columns must lie in L1. Rows are done in
-//! chunks: for each panel all rows of the chunk, whose sums wait in a buffer on the stack.
+//! A block is 4 vectors of activations and 4 `vpdpbusd`; nothing is shared between outputs, so that loads bound it (2 a
+//! cycle at best) and the activations of a panel of columns should lie in L1. Rows are done in chunks: for each panel
+//! all rows of the chunk, whose sums wait in a buffer on the stack.
 
 use core::arch::x86_64::*;
 use core::ops::Range;
@@ -13,7 +13,7 @@ use crate::matrix::InputBlock;
 use crate::vector::{ADD, Finish, GELU, Rows, STORE};
 
 /// Rows whose sums wait in the buffer: 16 KiB for 64 lanes.
-const CHUNK: usize = 32;
+const CHUNK: usize = 64;
 
 /// The product with some rows.
 ///

@@ -207,8 +207,8 @@ unsafe fn load_quads<const PARTS: usize>(indices: *const u16, count: usize, x: *
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn load_weights<const PARTS: usize>(from: *const i8, count: usize) -> [__m512i; 4] {
     if PARTS == 1 {
-        // SAFETY: 4 of the tile's 16 bytes each.
         return from_fn(|output| {
+            // SAFETY: 4 of the tile's 16 bytes.
             _mm512_set1_epi32(unsafe { from.add(4 * output).cast::<i32>().read_unaligned() })
         });
     }

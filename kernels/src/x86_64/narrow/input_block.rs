@@ -105,22 +105,36 @@ unsafe fn multiply<D: Dot, const K: usize>(
     x: *const i8,
     sums: &mut [D::I32; K],
 ) {
-    let mut acc = [*sums, [d.splat_i32(0); K]];
-    let (indices, weights) = (matrix.indices().as_ptr(), matrix.weights().as_ptr());
-    for pair in blocks.clone().step_by(2) {
-        let last = (pair + 2).min(blocks.end);
-        for (acc, block) in acc.iter_mut().zip(pair..last) {
-            // SAFETY: block `b` has index b and weights 4b .. 4b + 4.
-            unsafe {
-                let x = x.add(usize::from(*indices.add(block)) * 4 * lanes).cast::<i32>();
-                let weights = d.splat_i32(weights.add(4 * block).cast::<i32>().read_unaligned());
-                for (k, acc) in acc.iter_mut().enumerate() {
-                    *acc = d.dot(*acc, d.signed(d.load_i32(x.add(k * D::LANES))), weights);
-                }
-            }
+    let (mut even, mut odd) = (*sums, [d.splat_i32(0); K]);
+    // SAFETY: block `b` has index b and weights 4b .. 4b + 4.
+    unsafe {
+        let mut indices = matrix.indices().as_ptr().add(blocks.start);
+        let mut weights = matrix.weights().as_ptr().add(4 * blocks.start);
+        for _ in 0..blocks.len() / 2 {
+            block(d, &mut even, x.add(usize::from(*indices) * 4 * lanes), weights);
+            block(d, &mut odd, x.add(usize::from(*indices.add(1)) * 4 * lanes), weights.add(4));
+            (indices, weights) = (indices.add(2), weights.add(8));
+        }
+        if !blocks.len().is_multiple_of(2) {
+            block(d, &mut even, x.add(usize::from(*indices) * 4 * lanes), weights);
         }
     }
-    for ((sum, a), b) in sums.iter_mut().zip(acc[0]).zip(acc[1]) {
-        *sum = d.add_i32(a, b);
+    for ((sum, even), odd) in sums.iter_mut().zip(even).zip(odd) {
+        *sum = d.add_i32(even, odd);
+    }
+}
+
+/// One block.
+///
+/// # Safety
+/// `x` must be valid for `K` vectors and `weights` for 4 bytes.
+#[inline(always)]
+unsafe fn block<D: Dot, const K: usize>(d: D, acc: &mut [D::I32; K], x: *const i8, weights: *const i8) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let weights = d.splat_i32(weights.cast::<i32>().read_unaligned());
+        for (k, acc) in acc.iter_mut().enumerate() {
+            *acc = d.dot(*acc, d.signed(d.load_i32(x.cast::<i32>().add(k * D::LANES))), weights);
+        }
     }
 }

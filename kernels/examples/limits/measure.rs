@@ -1,0 +1,57 @@
+//! Timing and buffers.
+
+use std::time::Instant;
+
+/// Repetitions of a measurement.
+const REPETITIONS: usize = 60;
+
+/// The shortest time of one call, in seconds.
+pub fn shortest(mut call: impl FnMut()) -> f64 {
+    call();
+    let once = seconds(1, &mut call).max(1e-8);
+    // About a millisecond at a time: short enough to fit between interruptions.
+    let calls = ((1e-3 / once) as usize).clamp(1, 100_000);
+    (0..REPETITIONS).map(|_| seconds(calls, &mut call)).fold(f64::INFINITY, f64::min)
+}
+
+fn seconds(calls: usize, call: &mut impl FnMut()) -> f64 {
+    let start = Instant::now();
+    (0..calls).for_each(|_| call());
+    start.elapsed().as_secs_f64() / calls as f64
+}
+
+/// A vector that starts at a cache line, as the engine's buffers do.
+pub struct Aligned<T> {
+    values: Vec<T>,
+    start: usize,
+    len: usize,
+}
+
+impl<T: Copy + Default> Aligned<T> {
+    pub fn new(len: usize, mut value: impl FnMut(usize) -> T) -> Self {
+        let mut values = vec![T::default(); len + 64];
+        let start = values.as_ptr().align_offset(64);
+        values[start..][..len].iter_mut().enumerate().for_each(|(i, x)| *x = value(i));
+        Self { values, start, len }
+    }
+}
+
+impl<T> core::ops::Deref for Aligned<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.values[self.start..][..self.len]
+    }
+}
+
+impl<T> core::ops::DerefMut for Aligned<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.values[self.start..][..self.len]
+    }
+}
+
+/// A cheap source of numbers that look random.
+pub fn noise(i: usize) -> u32 {
+    let x = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((x ^ (x >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 32) as u32
+}
