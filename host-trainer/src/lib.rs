@@ -1,4 +1,5 @@
 //! Fine-tunes, prunes and evaluates BERT for question answering, and packs it for the engine.
+#![forbid(unsafe_code)]
 
 pub mod batches;
 pub mod checkpoint;

@@ -1,4 +1,5 @@
 //! `blockspan-trainer`: fine-tune, evaluate and pack.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

@@ -1,12 +1,12 @@
 //! Multi-head attention, fused: no transposed copies and no stored probabilities.
 
-use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Storage, Tensor, bail};
 use rayon::prelude::*;
 
-use super::gemm::{Matrix, Threads, gemm};
 use super::math::exp;
+use super::product::{Matrix, product};
 use super::rows::{dot, sum, vectorized};
-use super::{tensor_values, values};
+use super::values;
 
 /// See [`super::attention`]. One task handles one sequence, head after head.
 pub(super) struct Attention {
@@ -24,31 +24,31 @@ struct Sequence {
 }
 
 impl Sequence {
-    /// One head's columns of a `[tokens, hidden]` matrix.
-    fn head(self, data: &[f32], index: usize) -> Matrix<'_> {
-        Matrix::new(&data[index * self.head..], self.tokens, self.head, self.hidden)
-    }
-
-    /// A `[tokens, tokens]` matrix.
-    fn square(self, data: &[f32]) -> Matrix<'_> {
-        Matrix::new(data, self.tokens, self.tokens, self.tokens)
+    /// Values of a sequence.
+    fn len(self) -> usize {
+        self.tokens * self.hidden
     }
 
     fn scale(self) -> f32 {
         1.0 / (self.head as f32).sqrt()
     }
 
-    /// Fills `scores` (`[queries, keys]`) with the probabilities of one head.
-    fn probabilities(self, scores: &mut [f32], q: &[f32], k: &[f32], bias: &[f32], head: usize) {
-        let (q, k) = (self.head(q, head), self.head(k, head));
-        gemm(scores, self.tokens, false, self.scale(), q, k.t(), Threads::One);
+    /// A `[tokens, tokens]` matrix.
+    fn square(self, storage: &CpuStorage) -> Matrix<'_> {
+        Matrix::new(storage, 0, self.tokens, self.tokens)
+    }
+
+    /// The probabilities of one head, `[queries, keys]`.
+    fn probabilities(self, q: Matrix<'_>, k: Matrix<'_>, bias: &[f32]) -> Result<Vec<f32>> {
+        let mut scores = product(q, k.t())?;
+        let scale = self.scale();
         vectorized(
             #[inline(always)]
             || {
                 for row in scores.chunks_exact_mut(self.tokens) {
                     let mut max = f32::MIN;
                     for (score, bias) in row.iter_mut().zip(bias) {
-                        *score += bias;
+                        *score = *score * scale + bias;
                         max = if *score > max { *score } else { max };
                     }
                     row.iter_mut().for_each(|score| *score = exp(*score - max));
@@ -57,6 +57,44 @@ impl Sequence {
                 }
             },
         );
+        Ok(scores)
+    }
+
+    /// Puts the values of one head, `[tokens, head]`, to their place in a sequence.
+    fn put(self, sequence: &mut [f32], head: usize, values: &[f32]) {
+        let at = head * self.head;
+        for (row, values) in sequence.chunks_exact_mut(self.hidden).zip(values.chunks_exact(self.head)) {
+            row[at..at + self.head].copy_from_slice(values);
+        }
+    }
+}
+
+/// A contiguous `[batch, tokens, hidden]` tensor, of which heads are read.
+#[derive(Clone, Copy)]
+struct Heads<'a> {
+    storage: &'a CpuStorage,
+    start: usize,
+    shape: Sequence,
+}
+
+impl<'a> Heads<'a> {
+    fn new(storage: &'a CpuStorage, layout: &Layout, shape: Sequence) -> Result<Self> {
+        values(storage, layout)?;
+        Ok(Heads { storage, start: layout.start_offset(), shape })
+    }
+
+    fn of_tensor(storage: &'a Storage, layout: &Layout, shape: Sequence) -> Result<Self> {
+        match storage {
+            Storage::Cpu(storage) => Self::new(storage, layout, shape),
+            _ => bail!("attention: a tensor is not on the CPU"),
+        }
+    }
+
+    /// The `[tokens, head]` matrix of one head of one sequence.
+    fn matrix(self, sequence: usize, head: usize) -> Matrix<'a> {
+        let Sequence { tokens, hidden, .. } = self.shape;
+        let start = self.start + sequence * self.shape.len() + head * self.shape.head;
+        Matrix::new(self.storage, start, tokens, self.shape.head).with_row_stride(hidden)
     }
 }
 
@@ -88,20 +126,18 @@ impl CustomOp3 for Attention {
         if k_layout.dims() != q_layout.dims() || v_layout.dims() != q_layout.dims() {
             bail!("attention: q {:?}, k {:?}, v {:?}", q_layout, k_layout, v_layout);
         }
-        let (q, k, v) = (values(q, q_layout)?, values(k, k_layout)?, values(v, v_layout)?);
-        let mut out = vec![0.0; q.len()];
-        let len = shape.tokens * shape.hidden;
-        out.par_chunks_mut(len)
-            .zip((q.par_chunks(len), k.par_chunks(len), v.par_chunks(len)))
-            .zip(self.bias.par_chunks(shape.tokens))
-            .for_each(|((out, (q, k, v)), bias)| {
-                let mut scores = vec![0.0; shape.tokens * shape.tokens];
-                for head in 0..self.heads {
-                    shape.probabilities(&mut scores, q, k, bias, head);
-                    let (p, v) = (shape.square(&scores), shape.head(v, head));
-                    gemm(&mut out[head * shape.head..], shape.hidden, false, 1.0, p, v, Threads::One);
-                }
-            });
+        let mut out = vec![0.0; values(q, q_layout)?.len()];
+        let (q, k) = (Heads::new(q, q_layout, shape)?, Heads::new(k, k_layout, shape)?);
+        let v = Heads::new(v, v_layout, shape)?;
+        let sequences = out.par_chunks_mut(shape.len()).zip(self.bias.par_chunks(shape.tokens));
+        sequences.enumerate().try_for_each(|(sequence, (out, bias))| {
+            for head in 0..self.heads {
+                let [q, k, v] = [q, k, v].map(|heads| heads.matrix(sequence, head));
+                let p = CpuStorage::F32(shape.probabilities(q, k, bias)?);
+                shape.put(out, head, &product(shape.square(&p), v)?);
+            }
+            Ok::<_, candle_core::Error>(())
+        })?;
         Ok((CpuStorage::F32(out), q_layout.shape().clone()))
     }
 
@@ -117,15 +153,24 @@ impl CustomOp3 for Attention {
         let grad = grad.contiguous()?;
         let ((gs, gl), (qs, ql)) = (grad.storage_and_layout(), q.storage_and_layout());
         let ((ks, kl), (vs, vl)) = (k.storage_and_layout(), v.storage_and_layout());
-        let (gs, qs) = (tensor_values(&gs, gl)?, tensor_values(&qs, ql)?);
-        let (ks, vs) = (tensor_values(&ks, kl)?, tensor_values(&vs, vl)?);
-        let (mut dq, mut dk, mut dv) = (vec![0.0; qs.len()], vec![0.0; qs.len()], vec![0.0; qs.len()]);
-        let len = shape.tokens * shape.hidden;
+        let heads = |storage, layout| Heads::of_tensor(storage, layout, shape);
+        let inputs = [heads(&qs, ql)?, heads(&ks, kl)?, heads(&vs, vl)?, heads(&gs, gl)?];
+        let zeros = || vec![0.0; q.elem_count()];
+        let (mut dq, mut dk, mut dv) = (zeros(), zeros(), zeros());
+        let len = shape.len();
         (dq.par_chunks_mut(len), dk.par_chunks_mut(len), dv.par_chunks_mut(len))
             .into_par_iter()
-            .zip((qs.par_chunks(len), ks.par_chunks(len), vs.par_chunks(len), gs.par_chunks(len)))
             .zip(self.bias.par_chunks(shape.tokens))
-            .for_each(|((d, inputs), bias)| self.sequence_backward(shape, d, inputs, bias));
+            .enumerate()
+            .try_for_each(|(sequence, ((dq, dk, dv), bias))| {
+                (0..self.heads).try_for_each(|head| {
+                    let gradients = head_backward(shape, inputs.map(|x| x.matrix(sequence, head)), bias)?;
+                    for (whole, part) in [&mut *dq, &mut *dk, &mut *dv].into_iter().zip(gradients) {
+                        shape.put(whole, head, &part);
+                    }
+                    Ok::<_, candle_core::Error>(())
+                })
+            })?;
         Ok((
             Some(Tensor::from_vec(dq, q.shape(), &Device::Cpu)?),
             Some(Tensor::from_vec(dk, k.shape(), &Device::Cpu)?),
@@ -134,36 +179,22 @@ impl CustomOp3 for Attention {
     }
 }
 
-impl Attention {
-    /// Gradients of one sequence. With p the probabilities and g the gradient of the result:
-    /// dv = pᵀ·g, dp = g·vᵀ, ds = p ⊙ (dp − rowsum(p ⊙ dp)), dq = ds·k·scale, dk = dsᵀ·q·scale.
-    fn sequence_backward(
-        &self,
-        shape: Sequence,
-        (dq, dk, dv): (&mut [f32], &mut [f32], &mut [f32]),
-        (q, k, v, g): (&[f32], &[f32], &[f32], &[f32]),
-        bias: &[f32],
-    ) {
-        let Sequence { tokens, hidden, .. } = shape;
-        let (mut p, mut ds) = (vec![0.0; tokens * tokens], vec![0.0; tokens * tokens]);
-        for head in 0..self.heads {
-            let at = head * shape.head;
-            shape.probabilities(&mut p, q, k, bias, head);
-            let g = shape.head(g, head);
-            gemm(&mut dv[at..], hidden, false, 1.0, shape.square(&p).t(), g, Threads::One);
-            gemm(&mut ds, tokens, false, 1.0, g, shape.head(v, head).t(), Threads::One);
-            vectorized(
-                #[inline(always)]
-                || {
-                    for (ds, p) in ds.chunks_exact_mut(tokens).zip(p.chunks_exact(tokens)) {
-                        let mean = dot(ds, p);
-                        ds.iter_mut().zip(p).for_each(|(ds, p)| *ds = p * (*ds - mean));
-                    }
-                },
-            );
-            let (ds, scale) = (shape.square(&ds), shape.scale());
-            gemm(&mut dq[at..], hidden, false, scale, ds, shape.head(k, head), Threads::One);
-            gemm(&mut dk[at..], hidden, false, scale, ds.t(), shape.head(q, head), Threads::One);
-        }
-    }
+/// The gradients dq, dk and dv of one head. With p the probabilities and g the gradient of the result:
+/// dv = pᵀ·g, dp = g·vᵀ, ds = scale · p ⊙ (dp − rowsum(p ⊙ dp)), dq = ds·k, dk = dsᵀ·q.
+fn head_backward(shape: Sequence, [q, k, v, g]: [Matrix<'_>; 4], bias: &[f32]) -> Result<[Vec<f32>; 3]> {
+    let (tokens, scale) = (shape.tokens, shape.scale());
+    let p = shape.probabilities(q, k, bias)?;
+    let mut ds = product(g, v.t())?;
+    vectorized(
+        #[inline(always)]
+        || {
+            for (ds, p) in ds.chunks_exact_mut(tokens).zip(p.chunks_exact(tokens)) {
+                let mean = dot(ds, p);
+                ds.iter_mut().zip(p).for_each(|(ds, p)| *ds = scale * p * (*ds - mean));
+            }
+        },
+    );
+    let (p, ds) = (CpuStorage::F32(p), CpuStorage::F32(ds));
+    let (p, ds) = (shape.square(&p), shape.square(&ds));
+    Ok([product(ds, k)?, product(ds.t(), q)?, product(p.t(), g)?])
 }

@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::gemm::{Matrix, Threads, gemm};
+use super::product::{Matrix, product};
 use super::rows::{ROWS_PER_TASK, sum_rows};
 use super::{tensor_values, values};
 
@@ -30,14 +30,15 @@ impl CustomOp3 for Linear {
             bail!("linear: x {:?}, w {:?}, b {:?}", x_layout.shape(), w_layout.shape(), b_layout.shape());
         }
         shape.push(outputs);
-        let (x, w, b) = (values(x, x_layout)?, values(w, w_layout)?, values(b, b_layout)?);
-        let rows = x.len() / inputs;
-        let mut y = vec![0.0; rows * outputs];
+        let (rows, bias) = (values(x, x_layout)?.len() / inputs.max(1), values(b, b_layout)?);
+        let x = Matrix::new(x, x_layout.start_offset(), rows, inputs);
+        let w = Matrix::new(w, w_layout.start_offset(), outputs, inputs);
+        let mut y = product(x, w.t())?;
         y.par_chunks_mut(ROWS_PER_TASK * outputs).for_each(|chunk| {
-            chunk.chunks_exact_mut(outputs).for_each(|row| row.copy_from_slice(b));
+            for row in chunk.chunks_exact_mut(outputs) {
+                row.iter_mut().zip(bias).for_each(|(y, bias)| *y += bias);
+            }
         });
-        let (x, w) = (Matrix::new(x, rows, inputs, inputs), Matrix::new(w, outputs, inputs, inputs));
-        gemm(&mut y, outputs, true, 1.0, x, w.t(), Threads::All);
         Ok((CpuStorage::F32(y), shape.into()))
     }
 
@@ -50,22 +51,12 @@ impl CustomOp3 for Linear {
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let (outputs, inputs) = w.dims2()?;
-        let grad = grad.contiguous()?;
-        let ((g, gl), (xs, xl), (ws, wl)) =
-            (grad.storage_and_layout(), x.storage_and_layout(), w.storage_and_layout());
-        let (g, xs, ws) = (tensor_values(&g, gl)?, tensor_values(&xs, xl)?, tensor_values(&ws, wl)?);
-        let rows = xs.len() / inputs;
-        let g_matrix = Matrix::new(g, rows, outputs, outputs);
-        let mut dw = vec![0.0; outputs * inputs];
-        gemm(&mut dw, inputs, false, 1.0, g_matrix.t(), Matrix::new(xs, rows, inputs, inputs), Threads::All);
-        let mut dx = vec![0.0; rows * inputs];
-        let w_matrix = Matrix::new(ws, outputs, inputs, inputs);
-        gemm(&mut dx, inputs, false, 1.0, g_matrix, w_matrix, Threads::All);
-        let db = sum_rows(g, outputs);
-        Ok((
-            Some(Tensor::from_vec(dx, x.shape(), &Device::Cpu)?),
-            Some(Tensor::from_vec(dw, w.shape(), &Device::Cpu)?),
-            Some(Tensor::from_vec(db, b.shape(), &Device::Cpu)?),
-        ))
+        let rows = x.elem_count() / inputs.max(1);
+        let grad = grad.reshape((rows, outputs))?;
+        let dx = grad.matmul(&w.detach())?.reshape(x.shape())?;
+        let dw = grad.t()?.matmul(&x.detach().reshape((rows, inputs))?)?;
+        let (storage, layout) = grad.storage_and_layout();
+        let db = sum_rows(tensor_values(&storage, layout)?, outputs);
+        Ok((Some(dx), Some(dw), Some(Tensor::from_vec(db, b.shape(), &Device::Cpu)?)))
     }
 }

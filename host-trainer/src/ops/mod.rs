@@ -9,10 +9,10 @@
 mod attention;
 pub mod composed;
 mod gelu;
-mod gemm;
 mod layer_norm;
 mod linear;
 mod math;
+mod product;
 mod relative_error;
 mod rows;
 #[cfg(test)]
