@@ -28,15 +28,6 @@ pub(crate) struct Rows<const R: usize> {
     pub biases: [f32; R],
 }
 
-impl Rows<4> {
-    /// The first two and the last two.
-    #[inline(always)]
-    pub(crate) fn halves(&self) -> [Rows<2>; 2] {
-        let ([a, b, c, d], [e, f, g, h]) = (self.scales, self.biases);
-        [Rows { scales: [a, b], biases: [e, f] }, Rows { scales: [c, d], biases: [g, h] }]
-    }
-}
-
 impl Finish {
     /// `y` goes through the epilogue.
     pub(crate) fn new(x_scales: &[f32], epilogue: &mut Epilogue<'_>) -> Self {
@@ -80,7 +71,8 @@ impl Finish {
     /// `K` vectors of each of `R` output rows, from lane `column` on: `y = (acc · x_scale) · scale + bias`, then the
     /// epilogue. `out` is the start of the first row, the next is `stride` elements on. `KIND` is [`Finish::kind`].
     ///
-    /// All vectors advance side by side, because GELU's polynomial is a long chain of dependent operations.
+    /// All vectors advance side by side, because GELU's polynomial is a long chain of dependent operations: one vector
+    /// after the other would wait for each of them.
     ///
     /// # Safety
     /// The scales and the epilogue's slice must still be borrowed and, like each row of `out`, be valid for `K` vectors

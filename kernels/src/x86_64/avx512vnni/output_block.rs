@@ -80,12 +80,6 @@ pub(super) unsafe fn strips<const PARTS: usize, const KIND: u8>(
             let acc = [in_order(acc[0]), in_order(acc[1]), in_order(acc[2]), in_order(acc[3])];
             let out = out.add(4 * i * lanes);
             match PARTS {
-                // GELU wants many registers: two rows at a time.
-                1 if KIND == GELU => {
-                    let ([a, b, c, d], [first, last]) = (acc, rows.halves());
-                    finish.rows::<_, KIND, 2, 4>(v, [a, b], 0, &first, out, lanes);
-                    finish.rows::<_, KIND, 2, 4>(v, [c, d], 0, &last, out.add(2 * lanes), lanes);
-                }
                 1 => finish.rows::<_, KIND, 4, 4>(v, acc, 0, &rows, out, lanes),
                 2 => {
                     let sum = |[a, b, c, d]: [__m512i; 4]| [_mm512_add_epi32(a, c), _mm512_add_epi32(b, d)];
