@@ -6,7 +6,7 @@ use blockspan_kernels::layout::TokenTiles;
 use blockspan_kernels::matrix::{Matrix, PackedMatrix, pack_input_block, pack_output_block};
 use blockspan_kernels::{DenseRows, Embeddings, Epilogue, Kernels, Table};
 
-use super::measure::{Aligned, noise, shortest};
+use super::measure::{Aligned, noise, shortest, shortest_in_parts};
 use super::peak;
 use super::report::{Report, Row};
 
@@ -60,33 +60,31 @@ impl Cases<'_> {
         let x = Aligned::new(tiles.padded() * cols, |i| noise(i) as i8);
         let mut out = Aligned::new(tiles.padded() * rows, |_| 0f32);
         let (x_scales, mut absmax) = ([1e-3; 64], [0f32; 64]);
-        let call = || {
-            for tile in 0..tiles.count() {
-                let lanes = tiles.lanes(tile);
-                let x = &x[tiles.offset(tile, cols)..tiles.offset(tile + 1, cols)];
-                let out = &mut out[tiles.offset(tile, rows)..tiles.offset(tile + 1, rows)];
-                let epilogue = match epilogue {
-                    "store" => Epilogue::Store,
-                    "add" => Epilogue::Add,
-                    _ => Epilogue::Gelu { absmax: &mut absmax[..lanes] },
-                };
-                let (strips, scales) = (0..rows / 4, &x_scales[..lanes]);
-                let result = match matrix {
-                    Matrix::OutputBlock(m) => kernels.output_block(m, strips, x, scales, epilogue, out),
-                    Matrix::InputBlock(m) => kernels.input_block(m, strips, x, scales, epilogue, out),
-                };
-                result.expect("shapes fit");
-            }
+        let call = |tile| {
+            let lanes = tiles.lanes(tile);
+            let x = &x[tiles.offset(tile, cols)..tiles.offset(tile + 1, cols)];
+            let out = &mut out[tiles.offset(tile, rows)..tiles.offset(tile + 1, rows)];
+            let epilogue = match epilogue {
+                "store" => Epilogue::Store,
+                "add" => Epilogue::Add,
+                _ => Epilogue::Gelu { absmax: &mut absmax[..lanes] },
+            };
+            let (strips, scales) = (0..rows / 4, &x_scales[..lanes]);
+            let result = match matrix {
+                Matrix::OutputBlock(m) => kernels.output_block(m, strips, x, scales, epilogue, out),
+                Matrix::InputBlock(m) => kernels.input_block(m, strips, x, scales, epilogue, out),
+            };
+            result.expect("shapes fit");
         };
         let work = 4.0 * matrix.kept_blocks() as f64 * tokens as f64;
-        self.dot_product_row(kernel, work, call);
+        self.dot_product_row(kernel, work, || shortest_in_parts(tiles.count(), call));
     }
 
-    fn dot_product_row(&mut self, kernel: String, work: f64, call: impl FnMut()) {
+    fn dot_product_row(&mut self, kernel: String, work: f64, seconds: impl FnOnce() -> f64) {
         // Again for each row: the clock and the neighbours change.
         let peak = peak::dot_products(self.kernels.isa());
         let limit = peak.map(|peak| (work / peak, "dot products"));
-        self.report.row(&Row { kernel, seconds: shortest(call), work, limit });
+        self.report.row(&Row { kernel, seconds: seconds(), work, limit });
     }
 
     /// The dense products of attention: one head, 64 queries.
@@ -112,14 +110,15 @@ impl Cases<'_> {
                 let (x_signed, x_scales): (&[i8], _) = (bytemuck::cast_slice(&x), [1e-3; 64]);
                 let mut out = Aligned::new(rows * lanes, |_| 0f32);
                 let kernels = self.kernels;
-                self.dot_product_row(kernel, (rows * cols * lanes) as f64, || {
+                let call = || {
                     let scales = &x_scales[..lanes];
                     let result = match signed {
                         true => kernels.dense_i8(&dense, x_signed, scales, &mut out),
                         false => kernels.dense_u8(&dense, &x, scales, &mut out),
                     };
                     result.expect("shapes fit");
-                });
+                };
+                self.dot_product_row(kernel, (rows * cols * lanes) as f64, || shortest(call));
             }
         }
     }

@@ -6,7 +6,8 @@
 //!
 //! One thread. Products count only multiplications by kept blocks, epilogue included, against the instruction set's
 //! peak of int8 dot products; vector functions count bytes and float operations, against whichever of the two takes
-//! longer. Each figure is the shortest of many repetitions, and the peak beside it was measured right before it.
+//! longer. Each figure is the shortest of many repetitions (of a product for each tile of tokens by itself), and a
+//! product's peak was measured right before it.
 
 mod cases;
 mod measure;
