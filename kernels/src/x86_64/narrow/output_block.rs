@@ -117,46 +117,74 @@ impl Strip {
             let start = d.splat_i32(sum.wrapping_mul(D::SIGNED_START));
             *acc = if pairs { [d.first_block(start); 2] } else { [start; 2] };
         }
-        let mut tile = self.tiles.start;
-        while tile < self.tiles.end {
-            let more = pairs && tile + 1 < self.tiles.end;
-            // SAFETY: tile `t` has indices 4t .. 4t + 4, each of a row of `x`, and weights 16t .. 16t + 16.
-            unsafe {
-                let at = row_offsets::<SHIFT>(self.indices.add(4 * tile));
-                let weights = self.weights.add(16 * tile);
-                let (rows, weights) = if pairs {
-                    // Where there is no second tile, the first one's rows again with weights of 0.
-                    let second = row_offsets::<SHIFT>(self.indices.add(4 * (tile + usize::from(more))));
-                    let zero = [0i8; 16];
-                    let other = if more { weights.add(16) } else { zero.as_ptr() };
-                    let mut rows = [d.splat_i32(0); 4];
-                    for ((row, at), second) in rows.iter_mut().zip(at).zip(second) {
-                        *row = d.load_halves(x.add(at), x.add(second));
-                    }
-                    let all = d.load_halves(weights, other);
-                    let weights = [
-                        d.spread::<0x00>(all),
-                        d.spread::<0x55>(all),
-                        d.spread::<0xaa>(all),
-                        d.spread::<0xff>(all),
-                    ];
-                    (rows, weights)
-                } else {
-                    let mut rows = [d.splat_i32(0); 4];
-                    for (row, at) in rows.iter_mut().zip(at) {
-                        *row = d.load_i32(x.add(at).cast());
-                    }
-                    (rows, d.four_quads(weights))
-                };
-                let quads = interleave::<D, HIGH>(d, rows);
-                for (acc, weights) in acc.iter_mut().zip(weights) {
-                    acc[0] = d.dot(acc[0], quads[0], weights);
-                    acc[1] = d.dot(acc[1], quads[1], weights);
+        // SAFETY: tile `t` has indices 4t .. 4t + 4, each of a row of `x`, and weights 16t .. 16t + 16.
+        unsafe {
+            let mut indices = self.indices.add(4 * self.tiles.start);
+            let mut weights = self.weights.add(16 * self.tiles.start);
+            if pairs {
+                for _ in 0..self.tiles.len() / 2 {
+                    let at = [row_offsets::<SHIFT>(indices), row_offsets::<SHIFT>(indices.add(4))];
+                    pair::<D, HIGH>(d, x, at, [weights, weights.add(16)], &mut acc);
+                    (indices, weights) = (indices.add(8), weights.add(32));
                 }
+                if !self.tiles.len().is_multiple_of(2) {
+                    // There is no second tile: the first one's rows again with weights of 0.
+                    let zero: &[i8; 16] = &[0; 16];
+                    let at = row_offsets::<SHIFT>(indices);
+                    pair::<D, HIGH>(d, x, [at, at], [weights, zero.as_ptr()], &mut acc);
+                }
+                return acc;
             }
-            tile += if pairs { 2 } else { 1 };
+            for _ in self.tiles.clone() {
+                let mut rows = [d.splat_i32(0); 4];
+                for (row, at) in rows.iter_mut().zip(row_offsets::<SHIFT>(indices)) {
+                    *row = d.load_i32(x.add(at).cast());
+                }
+                accumulate::<D, HIGH>(d, rows, d.four_quads(weights), &mut acc);
+                (indices, weights) = (indices.add(4), weights.add(16));
+            }
         }
         acc
+    }
+}
+
+/// Two tiles of columns side by side, 16 lanes of each: the places of their rows in `x`, and their weights.
+///
+/// # Safety
+/// `x` must be valid for 16 bytes at each place, and `weights` for 16 bytes each.
+#[inline(always)]
+unsafe fn pair<D: Dot, const HIGH: bool>(
+    d: D,
+    x: *const i8,
+    [at, second]: [[usize; 4]; 2],
+    weights: [*const i8; 2],
+    acc: &mut [[D::I32; 2]; 4],
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut rows = [d.splat_i32(0); 4];
+        for ((row, at), second) in rows.iter_mut().zip(at).zip(second) {
+            *row = d.load_halves(x.add(at), x.add(second));
+        }
+        let all = d.load_halves(weights[0], weights[1]);
+        let weights =
+            [d.spread::<0x00>(all), d.spread::<0x55>(all), d.spread::<0xaa>(all), d.spread::<0xff>(all)];
+        accumulate::<D, HIGH>(d, rows, weights, acc);
+    }
+}
+
+/// Adds the products of four rows' quads with the weights of each output.
+#[inline(always)]
+fn accumulate<D: Dot, const HIGH: bool>(
+    d: D,
+    rows: [D::I32; 4],
+    weights: [D::I32; 4],
+    acc: &mut [[D::I32; 2]; 4],
+) {
+    let quads = interleave::<D, HIGH>(d, rows);
+    for (acc, weights) in acc.iter_mut().zip(weights) {
+        acc[0] = d.dot(acc[0], quads[0], weights);
+        acc[1] = d.dot(acc[1], quads[1], weights);
     }
 }
 
