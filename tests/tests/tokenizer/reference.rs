@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use blockspan_engine::tokenizer::Tokenizer;
-use blockspan_trainer::pack::tokenizer::{SpecialNames, TokenizerSections, read_tokenizer};
+use blockspan_trainer::pack::tokenizer::TokenizerSections;
+use blockspan_trainer::tokenizer::{SpecialNames, read_tokenizer};
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::{NormalizedString, Normalizer as _};
 

@@ -4,7 +4,7 @@
 //! puts the pieces of the bucket into slots that are free and differ ("hash, displace"; Fox, Heath, Chen and
 //! Daoud, 1992).
 
-use std::cmp::Reverse;
+use core::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use anyhow::{Result, anyhow, ensure};

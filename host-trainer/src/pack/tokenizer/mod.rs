@@ -2,7 +2,6 @@
 
 mod index;
 mod normalizer;
-mod source;
 mod vocabulary;
 
 use std::path::Path;
@@ -12,7 +11,7 @@ use blockspan_engine::tokenizer::{Normalizer, SpecialIds, Tokenizer, Vocabulary,
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::{Model as _, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper};
 
-pub use source::{SpecialNames, read_tokenizer};
+use crate::tokenizer::{SpecialNames, read_tokenizer};
 
 /// What the engine's tokenizer is made of, in the bytes of the packed file.
 pub struct TokenizerSections {
