@@ -3,7 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use blockspan_engine::MAX_LAYERS;
 use serde::Deserialize;
+
+/// The largest number that sizes a network; the product of two fits 64 bits with room to spare.
+const MAX_SIZE: usize = 1 << 24;
 
 /// The fields of `config.json` that shape the network. All others are kept when a checkpoint is saved.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
@@ -95,7 +99,13 @@ impl Config {
         ];
         for (name, value) in positive {
             ensure!(value > 0, "{name} is 0; it must be positive");
+            ensure!(value <= MAX_SIZE, "{name} is {value}; it must be at most {MAX_SIZE}");
         }
+        ensure!(
+            self.num_hidden_layers <= MAX_LAYERS,
+            "num_hidden_layers is {}; the engine runs at most {MAX_LAYERS}",
+            self.num_hidden_layers
+        );
         ensure!(self.model_type == "bert", "model_type is {:?}; only \"bert\" is supported", self.model_type);
         ensure!(
             self.hidden_act == "gelu",
@@ -145,7 +155,7 @@ impl Config {
         ];
         for layer in 0..self.num_hidden_layers {
             let prefix = layer_prefix(layer);
-            for (part, outputs, inputs) in self.encoder_matrices() {
+            for (part, outputs, inputs) in self.layer_matrices() {
                 all.push((format!("{prefix}.{part}.weight"), vec![outputs, inputs]));
                 all.push((format!("{prefix}.{part}.bias"), vec![outputs]));
             }
@@ -154,13 +164,13 @@ impl Config {
                 all.push((format!("{prefix}.{norm}.bias"), vec![hidden]));
             }
         }
-        all.push(("qa_outputs.weight".to_owned(), vec![2, hidden]));
-        all.push(("qa_outputs.bias".to_owned(), vec![2]));
+        all.push((HEAD_WEIGHT.to_owned(), vec![2, hidden]));
+        all.push((HEAD_BIAS.to_owned(), vec![2]));
         all
     }
 
     /// The six matrices of an encoder layer: the part of the name after the layer, outputs, inputs.
-    fn encoder_matrices(&self) -> [(&'static str, usize, usize); 6] {
+    fn layer_matrices(&self) -> [(&'static str, usize, usize); 6] {
         let (hidden, inner) = (self.hidden_size, self.intermediate_size);
         [
             ("attention.self.query", hidden, hidden),
@@ -172,15 +182,35 @@ impl Config {
         ]
     }
 
-    /// The names of the matrices that pruning touches: the six of every encoder layer.
-    pub fn prunable(&self) -> Vec<String> {
+    /// The matrices that pruning touches: the six of every encoder layer.
+    pub fn prunable(&self) -> Vec<Matrix> {
         (0..self.num_hidden_layers)
             .flat_map(|layer| {
-                self.encoder_matrices().map(|(part, ..)| format!("{}.{part}.weight", layer_prefix(layer)))
+                self.layer_matrices().map(|(part, outputs, inputs)| {
+                    let name = format!("{}.{part}.weight", layer_prefix(layer));
+                    Matrix { name, outputs, inputs }
+                })
             })
             .collect()
     }
 }
+
+/// The name and the shape of a weight matrix, which is stored as `[outputs, inputs]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matrix {
+    /// Its Hugging Face name.
+    pub name: String,
+    /// Rows.
+    pub outputs: usize,
+    /// Columns.
+    pub inputs: usize,
+}
+
+/// The name of the weights that make start and end logits, `[2, hidden]`.
+pub const HEAD_WEIGHT: &str = "qa_outputs.weight";
+
+/// The name of their bias, `[2]`.
+pub const HEAD_BIAS: &str = "qa_outputs.bias";
 
 /// The prefix of the names of an encoder layer.
 pub fn layer_prefix(layer: usize) -> String {

@@ -6,6 +6,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod evaluate;
 pub mod features;
+pub mod inspect;
 pub mod loss;
 pub mod model;
 pub mod ops;

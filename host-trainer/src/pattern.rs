@@ -1,42 +1,32 @@
 //! Blocks of four weights, and finding out which way a matrix was pruned.
 
+use core::fmt;
+use core::iter::Sum;
+
 use anyhow::{Result, bail, ensure};
-
-/// Which four weights of an `[out, in]` matrix live and die together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
-pub enum Pattern {
-    /// Four consecutive outputs of one input: rows `4i … 4i+3` of a column.
-    OutputBlock,
-    /// Four consecutive inputs of one output: columns `4j … 4j+3` of a row.
-    InputBlock,
-}
-
-impl From<Pattern> for blockspan_kernels::matrix::Pattern {
-    fn from(pattern: Pattern) -> Self {
-        match pattern {
-            Pattern::OutputBlock => Self::OutputBlock,
-            Pattern::InputBlock => Self::InputBlock,
-        }
-    }
-}
-
-impl core::fmt::Display for Pattern {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            Pattern::OutputBlock => "output-block",
-            Pattern::InputBlock => "input-block",
-        })
-    }
-}
+pub use blockspan_kernels::matrix::Pattern;
 
 /// Weights in a block.
 pub const BLOCK: usize = 4;
 
-impl Pattern {
-    /// The four places of a block of a row-major `[rows, columns]` matrix. Blocks are numbered
-    /// row-major: of `[rows / 4, columns]` for [`Pattern::OutputBlock`], of `[rows, columns / 4]` for
-    /// [`Pattern::InputBlock`].
-    pub fn places(self, block: usize, columns: usize) -> [usize; BLOCK] {
+/// The blocks of a row-major `[rows, columns]` matrix under a [`Pattern`].
+pub trait Blocks {
+    /// The four places of a block. Blocks are numbered row-major: of `[rows / 4, columns]` for
+    /// [`Pattern::OutputBlock`], of `[rows, columns / 4]` for [`Pattern::InputBlock`].
+    fn places(self, block: usize, columns: usize) -> [usize; BLOCK];
+
+    /// Checks that a matrix can be cut into blocks.
+    ///
+    /// # Errors
+    /// When the blocked dimension is not a multiple of four.
+    fn check(self, rows: usize, columns: usize) -> Result<()>;
+
+    /// The number of blocks whose four weights are all 0.
+    fn zero_blocks<T: Copy + Default + PartialEq>(self, weights: &[T], columns: usize) -> usize;
+}
+
+impl Blocks for Pattern {
+    fn places(self, block: usize, columns: usize) -> [usize; BLOCK] {
         match self {
             Pattern::OutputBlock => {
                 let first = block / columns * BLOCK * columns + block % columns;
@@ -46,11 +36,7 @@ impl Pattern {
         }
     }
 
-    /// Checks that a matrix can be cut into blocks.
-    ///
-    /// # Errors
-    /// When the blocked dimension is not a multiple of four.
-    pub fn check(self, rows: usize, columns: usize) -> Result<()> {
+    fn check(self, rows: usize, columns: usize) -> Result<()> {
         let (name, size) = match self {
             Pattern::OutputBlock => ("outputs", rows),
             Pattern::InputBlock => ("inputs", columns),
@@ -59,16 +45,14 @@ impl Pattern {
         Ok(())
     }
 
-    /// The number of blocks whose four weights are all 0.
-    pub fn zero_blocks(self, weights: &[f32], columns: usize) -> usize {
-        (0..weights.len() / BLOCK)
-            .filter(|&block| self.places(block, columns).iter().all(|&at| weights[at] == 0.0))
-            .count()
+    fn zero_blocks<T: Copy + Default + PartialEq>(self, weights: &[T], columns: usize) -> usize {
+        let zero = |block: [usize; BLOCK]| block.iter().all(|&at| weights[at] == T::default());
+        (0..weights.len() / BLOCK).filter(|&block| zero(self.places(block, columns))).count()
     }
 }
 
 /// The zeros of a matrix, seen both ways.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Census {
     /// Weights.
     pub weights: usize,
@@ -104,6 +88,12 @@ impl Census {
         if self.weights == 0 { 0.0 } else { self.zeros as f64 / self.weights as f64 }
     }
 
+    /// The share of the blocks of `pattern` that hold a weight other than 0.
+    pub fn block_density(&self, pattern: Pattern) -> f64 {
+        let zeros = (self.zero_blocks(pattern) * BLOCK) as f64;
+        if self.weights == 0 { 0.0 } else { 1.0 - zeros / self.weights as f64 }
+    }
+
     /// Whether the matrix has so few zeros that it was not pruned.
     pub fn is_dense(&self) -> bool {
         self.sparsity() < DENSE_BELOW
@@ -111,11 +101,78 @@ impl Census {
 
     /// The share of the zeros that all-zero blocks of `pattern` explain; 1 when there are none.
     pub fn explained(&self, pattern: Pattern) -> f64 {
-        let blocks = match pattern {
+        let zeros = (self.zero_blocks(pattern) * BLOCK) as f64;
+        if self.zeros == 0 { 1.0 } else { zeros / self.zeros as f64 }
+    }
+
+    /// What the matrix shows by itself.
+    pub fn verdict(&self) -> Verdict {
+        let follows = |pattern| self.explained(pattern) >= EXPLAINED_ABOVE;
+        match (follows(Pattern::OutputBlock), follows(Pattern::InputBlock)) {
+            _ if self.is_dense() => Verdict::Dense,
+            (true, true) => Verdict::Either,
+            (true, false) => Verdict::Follows(Pattern::OutputBlock),
+            (false, true) => Verdict::Follows(Pattern::InputBlock),
+            (false, false) => Verdict::Neither,
+        }
+    }
+
+    /// The pattern that explains more of the zeros; output-block for as many.
+    pub fn closest(&self) -> Pattern {
+        if self.output_blocks >= self.input_blocks { Pattern::OutputBlock } else { Pattern::InputBlock }
+    }
+
+    fn zero_blocks(&self, pattern: Pattern) -> usize {
+        match pattern {
             Pattern::OutputBlock => self.output_blocks,
             Pattern::InputBlock => self.input_blocks,
-        };
-        if self.zeros == 0 { 1.0 } else { (blocks * BLOCK) as f64 / self.zeros as f64 }
+        }
+    }
+
+    fn figures(&self, name: &str) -> String {
+        format!(
+            "{name}: {:.1} % of its weights are zero; blocks of four outputs explain {:.1} % of the zeros, \
+             blocks of four inputs {:.1} %",
+            100.0 * self.sparsity(),
+            100.0 * self.explained(Pattern::OutputBlock),
+            100.0 * self.explained(Pattern::InputBlock)
+        )
+    }
+}
+
+/// Several matrices as one.
+impl Sum for Census {
+    fn sum<I: Iterator<Item = Census>>(censuses: I) -> Self {
+        censuses.fold(Census::default(), |sum, census| Census {
+            weights: sum.weights + census.weights,
+            zeros: sum.zeros + census.zeros,
+            output_blocks: sum.output_blocks + census.output_blocks,
+            input_blocks: sum.input_blocks + census.input_blocks,
+        })
+    }
+}
+
+/// The pattern of one matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Hardly any zeros.
+    Dense,
+    /// Blocks of this pattern explain the zeros, those of the other do not.
+    Follows(Pattern),
+    /// Both patterns explain the zeros, as when all weights are 0.
+    Either,
+    /// Neither pattern explains the zeros.
+    Neither,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verdict::Dense => "dense",
+            Verdict::Follows(pattern) => pattern.name(),
+            Verdict::Either => "either",
+            Verdict::Neither => "neither",
+        })
     }
 }
 
@@ -126,50 +183,27 @@ impl Census {
 /// A pruned matrix whose zeros neither pattern explains, or whose pattern differs from that of the
 /// others; the message names it and gives both figures.
 pub fn detect<'a>(censuses: impl IntoIterator<Item = (&'a str, Census)>) -> Result<Option<Pattern>> {
-    // The first matrix that contradicts each pattern, and how many zeros each explains.
-    let mut against: [Option<String>; 2] = [None, None];
-    let mut explained = [0, 0];
-    let mut pruned = false;
-    for (name, census) in censuses {
-        if census.is_dense() {
-            continue;
-        }
-        pruned = true;
-        let shares = [census.explained(Pattern::OutputBlock), census.explained(Pattern::InputBlock)];
-        let figures = format!(
-            "{name}: {:.1} % of its weights are zero; blocks of four outputs explain {:.1} % of the zeros, \
-             blocks of four inputs {:.1} %",
-            100.0 * census.sparsity(),
-            100.0 * shares[0],
-            100.0 * shares[1]
-        );
-        ensure!(
-            shares.iter().any(|&share| share >= EXPLAINED_ABOVE),
-            "{figures}: neither pattern; prune it in 1×4 blocks (finetune --sparsity)"
-        );
-        explained[0] += census.output_blocks;
-        explained[1] += census.input_blocks;
-        for (against, share) in against.iter_mut().zip(shares) {
-            if share < EXPLAINED_ABOVE && against.is_none() {
-                *against = Some(figures.clone());
-            }
+    let pruned: Vec<_> = censuses.into_iter().filter(|(_, census)| !census.is_dense()).collect();
+    if pruned.is_empty() {
+        return Ok(None);
+    }
+    if let Some((name, census)) = pruned.iter().find(|(_, census)| census.verdict() == Verdict::Neither) {
+        bail!("{}: neither pattern", census.figures(name));
+    }
+    let first = |pattern| pruned.iter().find(|(_, census)| census.verdict() == Verdict::Follows(pattern));
+    match (first(Pattern::OutputBlock), first(Pattern::InputBlock)) {
+        (Some(_), None) => Ok(Some(Pattern::OutputBlock)),
+        (None, Some(_)) => Ok(Some(Pattern::InputBlock)),
+        (None, None) => Ok(Some(pruned.iter().map(|(_, census)| *census).sum::<Census>().closest())),
+        (Some((output, a)), Some((input, b))) => {
+            bail!("{}; but {}: one network must follow one pattern", a.figures(output), b.figures(input))
         }
     }
-    Ok(match against {
-        _ if !pruned => None,
-        [None, Some(_)] => Some(Pattern::OutputBlock),
-        [Some(_), None] => Some(Pattern::InputBlock),
-        [None, None] if explained[0] >= explained[1] => Some(Pattern::OutputBlock),
-        [None, None] => Some(Pattern::InputBlock),
-        [Some(first), Some(second)] => {
-            bail!("{first}; but {second}: one network must follow one pattern")
-        }
-    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Census, Pattern, detect};
+    use super::{Blocks, Census, Pattern, Verdict, detect};
 
     /// A matrix of 8 × 8 whose blocks are zero where `zero(block)` says so.
     fn matrix(pattern: Pattern, zero: impl Fn(usize) -> bool) -> Vec<f32> {
@@ -198,6 +232,9 @@ mod tests {
             assert_eq!(census.zeros, 48);
             assert_eq!(census.explained(pattern), 1.0);
             assert!(census.explained(other) < 0.7, "{census:?}");
+            assert_eq!(census.verdict(), Verdict::Follows(pattern));
+            assert_eq!((census.block_density(pattern), census.sparsity()), (0.25, 0.75));
+            assert_eq!([census, census].into_iter().sum::<Census>().closest(), pattern);
             assert_eq!(detect([("w", census)]).expect("a pattern"), Some(pattern));
         }
     }
@@ -205,6 +242,7 @@ mod tests {
     #[test]
     fn dense_matrices_have_nothing_to_explain() {
         let dense = Census::new(&[1.0; 64], 8);
+        assert_eq!(dense.verdict(), Verdict::Dense);
         assert_eq!(detect([("w", dense)]).expect("dense"), None);
         // A stray zero, as rounding to f16 makes, is no pruning.
         let mut stray = vec![1.0; 64 * 64];
@@ -239,9 +277,10 @@ mod tests {
         let output = Census::new(&matrix(Pattern::OutputBlock, |block| block % 5 != 0), 8);
         let input = Census::new(&matrix(Pattern::InputBlock, |block| block % 5 != 0), 8);
         let message = detect([("a", output), ("b", input)]).expect_err("mixed").to_string();
-        assert!(message.starts_with("b: 75.0 %") && message.contains("but a: 75.0 %"), "{message}");
+        assert!(message.starts_with("a: 75.0 %") && message.contains("but b: 75.0 %"), "{message}");
         // An all-zero matrix follows whatever the others do, before or after it.
         let zero = Census::new(&[0.0; 64], 8);
+        assert_eq!(zero.verdict(), Verdict::Either);
         for order in [[("a", input), ("b", zero)], [("b", zero), ("a", input)]] {
             assert_eq!(detect(order).expect("a pattern"), Some(Pattern::InputBlock));
         }

@@ -1,10 +1,10 @@
 //! Which blocks of a matrix are kept.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use crate::checkpoint::Parameters;
-use crate::config::Config;
-use crate::pattern::{BLOCK, Census, Pattern, detect};
+use crate::config::{Config, Matrix};
+use crate::pattern::{BLOCK, Blocks, Census, Pattern, detect};
 
 /// Masks by parameter name: 1 for a kept weight, 0 for a pruned one, in the shape of the matrix.
 pub type Masks = std::collections::BTreeMap<String, Vec<f32>>;
@@ -37,13 +37,12 @@ pub fn block_mask(weights: &[f32], columns: usize, pattern: Pattern, sparsity: f
 /// # Errors
 /// As for [`block_mask`]; the message names the matrix.
 pub fn one_shot(config: &Config, parameters: &Parameters, pattern: Pattern, sparsity: f64) -> Result<Masks> {
-    matrices(config, parameters)?
-        .into_iter()
-        .map(|(name, weights, columns)| {
-            let mask = block_mask(weights, columns, pattern, sparsity).with_context(|| name.clone())?;
-            Ok((name, mask))
-        })
-        .collect()
+    let mut masks = Masks::new();
+    for (matrix, weights) in matrices(config, parameters)? {
+        let mask = block_mask(weights, matrix.inputs, pattern, sparsity);
+        masks.insert(matrix.name.clone(), mask.context(matrix.name)?);
+    }
+    Ok(masks)
 }
 
 /// Masks that keep the zero blocks with which the checkpoint came, and the pattern that they follow.
@@ -54,29 +53,31 @@ pub fn one_shot(config: &Config, parameters: &Parameters, pattern: Pattern, spar
 /// `None`, any pattern.
 pub fn lock(config: &Config, parameters: &Parameters, pattern: Option<Pattern>) -> Result<(Masks, Pattern)> {
     let matrices = matrices(config, parameters)?;
-    let censuses =
-        matrices.iter().map(|(name, weights, columns)| (name.as_str(), Census::new(weights, *columns)));
-    let found = match detect(censuses)? {
-        Some(found) => found,
-        None => bail!("the checkpoint has no pruned matrix to lock; prune it with --schedule oneshot"),
+    let censuses: Vec<Census> =
+        matrices.iter().map(|(matrix, weights)| Census::new(weights, matrix.inputs)).collect();
+    let names = matrices.iter().map(|(matrix, _)| matrix.name.as_str());
+    let found = detect(names.zip(censuses.iter().copied()))
+        .map_err(|error| anyhow!("{error}; prune it in 1×4 blocks (--sparsity)"))?;
+    let Some(found) = found else {
+        bail!("the checkpoint has no pruned matrix to lock; prune it with --schedule oneshot")
     };
     if let Some(asked) = pattern {
         ensure!(asked == found, "the checkpoint is pruned in the pattern {found}, not {asked}");
     }
     let mut masks = Masks::new();
-    for (name, weights, columns) in matrices {
-        if Census::new(weights, columns).is_dense() {
+    for ((matrix, weights), census) in matrices.into_iter().zip(censuses) {
+        if census.is_dense() {
             continue;
         }
-        found.check(weights.len() / columns, columns).with_context(|| name.clone())?;
+        found.check(matrix.outputs, matrix.inputs).with_context(|| matrix.name.clone())?;
         let mut mask = vec![1.0; weights.len()];
         for block in 0..weights.len() / BLOCK {
-            let places = found.places(block, columns);
+            let places = found.places(block, matrix.inputs);
             if places.iter().all(|&at| weights[at] == 0.0) {
                 places.iter().for_each(|&at| mask[at] = 0.0);
             }
         }
-        masks.insert(name, mask);
+        masks.insert(matrix.name, mask);
     }
     Ok((masks, found))
 }
@@ -112,19 +113,13 @@ pub fn assert_pruned(parameters: &Parameters, masks: &Masks) -> Result<usize> {
     Ok(count)
 }
 
-/// The encoder's matrices: name, values, columns.
-fn matrices<'a>(config: &Config, parameters: &'a Parameters) -> Result<Vec<(String, &'a [f32], usize)>> {
-    let shapes: std::collections::BTreeMap<_, _> = config.parameters().into_iter().collect();
-    config
-        .prunable()
-        .into_iter()
-        .map(|name| {
-            let values = parameters.get(&name).with_context(|| format!("{name} is missing"))?;
-            let columns = shapes.get(&name).and_then(|shape| shape.last()).copied();
-            let columns = columns.with_context(|| format!("{name} has no shape"))?;
-            Ok((name, values.as_slice(), columns))
-        })
-        .collect()
+/// The encoder's matrices with their values.
+fn matrices<'a>(config: &Config, parameters: &'a Parameters) -> Result<Vec<(Matrix, &'a [f32])>> {
+    let with_values = |matrix: Matrix| {
+        let values = parameters.get(&matrix.name).with_context(|| format!("{} is missing", matrix.name))?;
+        Ok((matrix, values.as_slice()))
+    };
+    config.prunable().into_iter().map(with_values).collect()
 }
 
 #[cfg(test)]

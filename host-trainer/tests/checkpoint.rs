@@ -135,12 +135,12 @@ fn what_cannot_be_read_is_named() -> Result<()> {
     let wide = Config { intermediate_size: 64, ..config.clone() };
     std::fs::write(&file, &whole)?;
     let message = format!("{:#}", checkpoint::load(&base, &wide, 0).expect_err("refused"));
-    assert!(message.contains("intermediate.dense.weight has the shape [32, 16]"), "{message}");
+    assert!(message.contains("intermediate.dense.weight: it has the shape [32, 16]"), "{message}");
 
     let mut broken = parameters.clone();
     broken.entry("qa_outputs.bias".into()).and_modify(|v| v[1] = f32::NAN);
     write(&file, &config, &broken, Dtype::F32, |name| Some(name.to_owned()))?;
-    assert!(refused().contains("qa_outputs.bias holds a value that is not finite"), "{}", refused());
+    assert!(refused().contains("qa_outputs.bias: it holds a value that is not finite"), "{}", refused());
 
     std::fs::remove_file(&file)?;
     assert!(refused().contains("model.safetensors: cannot read"), "{}", refused());

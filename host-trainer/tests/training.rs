@@ -44,10 +44,8 @@ fn options(root: &Path, out: &str, epochs: usize, pruning: Option<Pruning>) -> O
 fn census(directory: &Path) -> Result<Vec<Census>> {
     let config = blockspan_trainer::config::Config::read(directory)?;
     let (parameters, _) = checkpoint::load(directory, &config, 0)?;
-    let columns = |name: &str| {
-        if name.ends_with(".output.dense.weight") && !name.contains("attention") { 32 } else { 16 }
-    };
-    Ok(config.prunable().iter().map(|name| Census::new(&parameters[name], columns(name))).collect())
+    let matrices = config.prunable();
+    Ok(matrices.iter().map(|matrix| Census::new(&parameters[&matrix.name], matrix.inputs)).collect())
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Hugging Face model directories: `model.safetensors`, `config.json` and the tokenizer's files.
 
 mod load;
+mod reader;
 mod save;
 
 pub use load::{Parameters, load};
-pub use save::{save, write_atomically};
+pub use reader::Reader;
+pub use save::{check_writable, save, write_atomically};

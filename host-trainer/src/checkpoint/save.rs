@@ -87,6 +87,18 @@ fn serialize(config: &Config, parameters: &Parameters) -> Result<Vec<u8>> {
     Ok(safetensors::serialize(views, Some(metadata))?)
 }
 
+/// Makes `directory` if it is missing, and checks that files can be made in it.
+///
+/// # Errors
+/// A directory that cannot be made or written; the message names it.
+pub fn check_writable(directory: &Path) -> Result<()> {
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("{}: cannot make the directory", directory.display()))?;
+    tempfile::tempfile_in(directory)
+        .with_context(|| format!("{}: cannot write; give another --out", directory.display()))?;
+    Ok(())
+}
+
 /// Writes a file under a temporary name in the same directory, then renames it.
 ///
 /// # Errors

@@ -5,16 +5,19 @@ mod quantize;
 pub mod tokenizer;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use blockspan_engine::Model;
 use blockspan_engine::format::{Config as FileConfig, Kind, SectionId, WordDtype, section_ids};
-use blockspan_kernels::matrix::{self, PackedMatrix};
+use blockspan_kernels::matrix;
 
-use crate::checkpoint::{self, Parameters};
-use crate::config::{Config, layer_prefix};
-use crate::pattern::{self, Census, Pattern};
+use crate::checkpoint::{self, Reader};
+use crate::config::{Config, HEAD_WEIGHT, layer_prefix};
+use crate::inspect::Inspection;
+use crate::pattern::{BLOCK, Blocks, Pattern};
+use crate::tokenizer::{check_vocabulary, read_tokenizer};
 use quantize::{halves, quantize_rows};
 use tokenizer::TokenizerSections;
 pub use writer::Aligned;
@@ -33,11 +36,19 @@ pub struct Options {
     pub doc_stride: usize,
     /// `key: value` lines for the metadata.
     pub metadata: Vec<(String, String)>,
+    /// Packs a checkpoint whose zeros follow neither pattern: every block that holds a weight is kept.
+    pub force_dense: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { embeddings: WordDtype::I8, max_seq_len: 384, doc_stride: 128, metadata: Vec::new() }
+        Self {
+            embeddings: WordDtype::I8,
+            max_seq_len: 384,
+            doc_stride: 128,
+            metadata: Vec::new(),
+            force_dense: false,
+        }
     }
 }
 
@@ -68,7 +79,8 @@ pub struct Report {
 /// Packs the model in `directory` into the file `out`, which appears only when it is complete and has been parsed.
 ///
 /// # Errors
-/// A checkpoint that cannot be read, whose zeros follow neither pattern, or whose tokenizer is not BERT's; a
+/// A checkpoint that cannot be read, whose zeros follow neither pattern (unless
+/// [`force_dense`](Options::force_dense) is set), or whose tokenizer is not BERT's; a
 /// file that cannot be written. The message names the file and the place.
 pub fn pack(directory: &Path, out: &Path, options: &Options) -> Result<Report> {
     let (bytes, report) = pack_to_bytes(directory, options)?;
@@ -82,19 +94,21 @@ pub fn pack(directory: &Path, out: &Path, options: &Options) -> Result<Report> {
 /// As for [`pack`].
 pub fn pack_to_bytes(directory: &Path, options: &Options) -> Result<(Aligned, Report)> {
     let config = Config::read(directory)?;
-    let (parameters, fresh_head) = checkpoint::load(directory, &config, 0)?;
+    let reader = Reader::open(directory)?;
     ensure!(
-        !fresh_head,
+        reader.contains(HEAD_WEIGHT),
         "{}: the checkpoint has no qa_outputs, so it cannot answer yet; fine-tune it first",
-        directory.display()
+        reader.path().display()
     );
-    let tokenizer = TokenizerSections::from_directory(directory)?;
-    let pattern = detect(&config, &parameters).with_context(|| directory.display().to_string())?;
+    let tokenizer = tokenizer_sections(directory, &config)?;
+    let inspection = Inspection::new(&config, &reader)?;
+    let pattern =
+        pattern(&inspection, options).map_err(|error| anyhow!("{}: {error}", reader.path().display()))?;
     let file_config = file_config(&config, options, pattern, &tokenizer);
-    let mut sections = Vec::new();
-    let mut matrices = Vec::new();
+    let shapes = config.parameters().into_iter().collect();
+    let packer = Packer { reader: &reader, shapes, hidden: config.hidden_size, pattern, options };
+    let (mut sections, mut matrices) = (Vec::new(), Vec::new());
     for id in section_ids(config.num_hidden_layers) {
-        let packer = Packer { config: &config, parameters: &parameters, pattern, options };
         sections.push(match id.kind {
             Kind::Metadata => metadata(directory, options).into_bytes(),
             Kind::Vocabulary => tokenizer.vocabulary.clone(),
@@ -109,22 +123,22 @@ pub fn pack_to_bytes(directory: &Path, options: &Options) -> Result<(Aligned, Re
     Ok((bytes, report))
 }
 
-/// The pattern of the encoder's zeros; output-block for a dense encoder, which either can hold.
-fn detect(config: &Config, parameters: &Parameters) -> Result<Pattern> {
-    let names = config.prunable();
-    let censuses = names.iter().map(|name| {
-        let (_, inputs) = shape_of(config, name);
-        (name.as_str(), Census::new(parameters.get(name).map_or(&[], Vec::as_slice), inputs))
-    });
-    Ok(pattern::detect(censuses)?.unwrap_or(Pattern::OutputBlock))
+fn tokenizer_sections(directory: &Path, config: &Config) -> Result<TokenizerSections> {
+    let (tokenizer, names, file) = read_tokenizer(directory)?;
+    check_vocabulary(&tokenizer, config)
+        .and_then(|()| TokenizerSections::from_tokenizer(&tokenizer, &names))
+        .with_context(|| file.display().to_string())
 }
 
-/// Outputs and inputs of an encoder matrix.
-fn shape_of(config: &Config, name: &str) -> (usize, usize) {
-    let found = config.parameters().into_iter().find(|(candidate, _)| candidate == name);
-    found.map_or((0, 0), |(_, shape)| {
-        (shape.first().copied().unwrap_or(0), shape.get(1).copied().unwrap_or(0))
-    })
+/// The pattern of the encoder's zeros; output-block for a dense encoder, which either can hold.
+fn pattern(inspection: &Inspection, options: &Options) -> Result<Pattern> {
+    match inspection.pattern() {
+        Ok(found) => Ok(found.unwrap_or(Pattern::OutputBlock)),
+        Err(_) if options.force_dense => Ok(inspection.total().closest()),
+        Err(error) => Err(anyhow!(
+            "{error}; prune it in 1×4 blocks (finetune --sparsity), or pack it as dense (--force-dense)"
+        )),
+    }
 }
 
 fn file_config(
@@ -135,7 +149,7 @@ fn file_config(
 ) -> FileConfig {
     let max_seq_len = options.max_seq_len.min(config.max_position_embeddings);
     FileConfig {
-        pattern: pattern.into(),
+        pattern,
         hidden: config.hidden_size,
         layers: config.num_hidden_layers,
         heads: config.num_attention_heads,
@@ -165,25 +179,26 @@ fn metadata(directory: &Path, options: &Options) -> String {
 
 /// Makes the sections that hold weights.
 struct Packer<'a> {
-    config: &'a Config,
-    parameters: &'a Parameters,
+    reader: &'a Reader,
+    /// Of every parameter, by name.
+    shapes: BTreeMap<String, Vec<usize>>,
+    hidden: usize,
     pattern: Pattern,
     options: &'a Options,
 }
 
 impl Packer<'_> {
     fn section(&self, id: SectionId, matrices: &mut Vec<MatrixReport>) -> Result<Vec<u8>> {
-        let hidden = self.config.hidden_size;
         let prefix = layer_prefix(id.layer.unwrap_or(0) as usize);
         let part = match id.kind {
             Kind::WordEmbeddings => {
-                return Ok(self.word_embeddings(self.get("bert.embeddings.word_embeddings.weight")?, hidden));
+                return self.word_embeddings(&self.get("bert.embeddings.word_embeddings.weight")?);
             }
             Kind::PositionEmbeddings => {
-                return halves(self.get("bert.embeddings.position_embeddings.weight")?);
+                return halves(&self.get("bert.embeddings.position_embeddings.weight")?);
             }
             Kind::TokenTypeEmbeddings => {
-                return halves(self.get("bert.embeddings.token_type_embeddings.weight")?);
+                return halves(&self.get("bert.embeddings.token_type_embeddings.weight")?);
             }
             Kind::EmbeddingsLayerNorm => return self.pair("bert.embeddings.LayerNorm"),
             Kind::QaOutputs => return self.pair("qa_outputs"),
@@ -200,52 +215,52 @@ impl Packer<'_> {
         self.matrix(&format!("{prefix}.{part}"), matrices)
     }
 
-    fn get(&self, name: &str) -> Result<&[f32]> {
-        self.parameters.get(name).map(Vec::as_slice).with_context(|| format!("{name} is missing"))
+    fn get(&self, name: &str) -> Result<Vec<f32>> {
+        self.reader.read(name, self.shape(name)?)
+    }
+
+    fn shape(&self, name: &str) -> Result<&[usize]> {
+        self.shapes.get(name).map(Vec::as_slice).with_context(|| format!("{name} is no parameter"))
     }
 
     /// Weight, then bias, in f32.
     fn pair(&self, stem: &str) -> Result<Vec<u8>> {
         let weight = self.get(&format!("{stem}.weight"))?;
         let bias = self.get(&format!("{stem}.bias"))?;
-        Ok(weight.iter().chain(bias).flat_map(|x| x.to_le_bytes()).collect())
+        Ok(weight.iter().chain(&bias).flat_map(|x| x.to_le_bytes()).collect())
     }
 
-    fn word_embeddings(&self, values: &[f32], hidden: usize) -> Vec<u8> {
-        match self.options.embeddings {
-            WordDtype::F16 => halves(values).unwrap_or_default(),
-            WordDtype::I8 => {
-                let (quantized, scales) = quantize_rows(values, hidden);
-                let mut bytes: Vec<u8> = scales.iter().flat_map(|s| s.to_le_bytes()).collect();
-                bytes.resize(bytes.len().next_multiple_of(blockspan_engine::format::ALIGN), 0);
-                bytes.extend(quantized.iter().map(|q| q.cast_unsigned()));
-                bytes
-            }
+    fn word_embeddings(&self, values: &[f32]) -> Result<Vec<u8>> {
+        if self.options.embeddings == WordDtype::F16 {
+            return halves(values);
         }
+        let (quantized, scales) = quantize_rows(values, self.hidden);
+        let mut bytes: Vec<u8> = scales.iter().flat_map(|s| s.to_le_bytes()).collect();
+        bytes.resize(bytes.len().next_multiple_of(blockspan_engine::format::ALIGN), 0);
+        bytes.extend(quantized.iter().map(|q| q.cast_unsigned()));
+        Ok(bytes)
     }
 
     fn matrix(&self, name: &str, matrices: &mut Vec<MatrixReport>) -> Result<Vec<u8>> {
         let weight = format!("{name}.weight");
-        let (rows, cols) = shape_of(self.config, &weight);
+        let &[rows, cols] = self.shape(&weight)? else { bail!("{weight} is no matrix") };
         let weights = self.get(&weight)?;
-        let (quantized, scales) = quantize_rows(weights, cols);
         let bias = self.get(&format!("{name}.bias"))?;
+        let (quantized, scales) = quantize_rows(&weights, cols);
         let bytes = match self.pattern {
-            Pattern::OutputBlock => matrix::pack_output_block(&quantized, cols, &scales, bias),
+            Pattern::OutputBlock => matrix::pack_output_block(&quantized, cols, &scales, &bias),
             Pattern::InputBlock => {
-                matrix::pack_input_block(&quantized, cols, PANEL_COLS.min(cols), &scales, bias)
+                matrix::pack_input_block(&quantized, cols, PANEL_COLS.min(cols), &scales, &bias)
             }
         }
-        .map_err(|error| anyhow!("{weight}: {error}"))?;
-        let density = Aligned::from(bytes.as_slice());
-        let density = PackedMatrix::validate(&density)
-            .ok()
-            .and_then(|packed| packed.view())
-            .map(|matrix| matrix.density())
-            .with_context(|| format!("{weight}: the packed matrix does not validate"))?;
-        let zeros = weights.iter().filter(|&&w| w == 0.0).count();
-        let sparsity = zeros as f64 / weights.len() as f64;
-        matrices.push(MatrixReport { name: weight, shape: (rows, cols), sparsity, density });
+        .map_err(|error| anyhow!("{}: {weight}: {error}", self.reader.path().display()))?;
+        let share = |zeros: usize| zeros as f64 / weights.len() as f64;
+        matrices.push(MatrixReport {
+            name: weight,
+            shape: (rows, cols),
+            sparsity: share(weights.iter().filter(|&&w| w == 0.0).count()),
+            density: 1.0 - share(BLOCK * self.pattern.zero_blocks(&quantized, cols)),
+        });
         Ok(bytes)
     }
 }

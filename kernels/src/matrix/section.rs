@@ -1,6 +1,7 @@
 //! The packed bytes: header, arrays, validation.
 
 use core::fmt;
+use core::str::FromStr;
 
 use super::{InputBlock, Matrix, OutputBlock};
 
@@ -42,6 +43,19 @@ impl Pattern {
         match self {
             Pattern::OutputBlock => "output-block",
             Pattern::InputBlock => "input-block",
+        }
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = MatrixError;
+
+    /// Reads a [`name`](Pattern::name).
+    fn from_str(name: &str) -> Result<Self, MatrixError> {
+        match name {
+            "output-block" => Ok(Pattern::OutputBlock),
+            "input-block" => Ok(Pattern::InputBlock),
+            _ => Err(MatrixError("the pattern is neither output-block nor input-block")),
         }
     }
 }

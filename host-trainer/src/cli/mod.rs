@@ -1,192 +1,24 @@
 //! The command line.
 
+mod args;
+
 use core::time::Duration;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use blockspan_engine::format::WordDtype;
 use blockspan_squad::Dataset;
-use blockspan_trainer::features::WindowOptions;
+use blockspan_trainer::inspect::Inspection;
 use blockspan_trainer::loss::Weights;
 use blockspan_trainer::optimizer::AdamWOptions;
-use blockspan_trainer::pattern::Pattern;
+use blockspan_trainer::pattern::{Census, Pattern};
 use blockspan_trainer::schedule::Schedule;
 use blockspan_trainer::train::{self, Pruning};
 use blockspan_trainer::{checkpoint, evaluate, pack};
 use candle_core::Device;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::Parser;
 
-/// Fine-tunes, prunes, evaluates and packs BERT for question answering.
-#[derive(Parser)]
-#[command(name = "blockspan-trainer", version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-    /// Where tensors live.
-    #[arg(long, global = true, value_enum, default_value_t = DeviceKind::Cpu)]
-    device: DeviceKind,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Fine-tune a Hugging Face BERT directory on SQuAD files, pruned in 1×4 blocks if asked.
-    Finetune(Box<Finetune>),
-    /// Print EM and F1 of a fine-tuned directory over a SQuAD file.
-    Evaluate(Evaluate),
-    /// Quantise a fine-tuned directory to int8 and pack it into one file for the engine.
-    Pack(Pack),
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum DeviceKind {
-    /// The processor.
-    Cpu,
-    /// The first NVIDIA GPU; needs a build with `--features cuda`.
-    Cuda,
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum PruneSchedule {
-    /// Prune once, before the first step.
-    Oneshot,
-    /// Keep the zero blocks with which the checkpoint came.
-    Lock,
-}
-
-#[derive(Args)]
-struct WindowArgs {
-    /// The longest window, in tokens.
-    #[arg(long, default_value_t = 384)]
-    max_seq_len: usize,
-    /// How many passage tokens neighbouring windows share.
-    #[arg(long, default_value_t = 128)]
-    doc_stride: usize,
-}
-
-impl WindowArgs {
-    fn options(&self) -> WindowOptions {
-        WindowOptions { max_seq_len: self.max_seq_len, doc_stride: self.doc_stride }
-    }
-}
-
-#[derive(Args)]
-struct Finetune {
-    /// Hugging Face directory to begin with.
-    #[arg(long, value_name = "DIR")]
-    base: PathBuf,
-    /// SQuAD files to train on; a file named twice counts twice.
-    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
-    train: Vec<PathBuf>,
-    /// SQuAD file to measure on at the end.
-    #[arg(long, value_name = "FILE")]
-    eval: Option<PathBuf>,
-    /// Directory to write.
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// Passes over the data.
-    #[arg(long, default_value_t = 2)]
-    epochs: usize,
-    /// The highest learning rate.
-    #[arg(long, default_value_t = 1e-4)]
-    lr: f64,
-    /// The share of the run in which the learning rate rises.
-    #[arg(long, default_value_t = 0.05)]
-    warmup: f64,
-    /// Decay of weights per step, times the learning rate.
-    #[arg(long, default_value_t = 0.01)]
-    weight_decay: f64,
-    /// The gradient's norm is cut to this.
-    #[arg(long, default_value_t = 1.0)]
-    max_grad_norm: f64,
-    /// Windows per step.
-    #[arg(long, default_value_t = 16)]
-    batch_size: usize,
-    #[command(flatten)]
-    windows: WindowArgs,
-    /// Decides the order of the data and the fresh head.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// The share of each encoder matrix that becomes zero, for example 0.8.
-    #[arg(long)]
-    sparsity: Option<f64>,
-    /// The blocks that become zero together; output-block unless said otherwise.
-    #[arg(long, value_enum)]
-    pattern: Option<Pattern>,
-    /// When zeros are chosen; oneshot if --sparsity is given.
-    #[arg(long, value_enum)]
-    schedule: Option<PruneSchedule>,
-    /// A dense fine-tuned directory to imitate.
-    #[arg(long, value_name = "DIR")]
-    teacher: Option<PathBuf>,
-    /// The teacher's share of the loss, 0 to 1; labels have the rest.
-    #[arg(long, default_value_t = 0.8, requires = "teacher")]
-    distill_weight: f64,
-    /// Divides the logits of teacher and student.
-    #[arg(long, default_value_t = 2.0, requires = "teacher")]
-    temperature: f64,
-    /// Weight of the relative error of the hidden states to those of a teacher of the same shape.
-    #[arg(long, default_value_t = 0.0, requires = "teacher")]
-    hidden_weight: f64,
-    /// Leave the embeddings as they are.
-    #[arg(long)]
-    freeze_embeddings: bool,
-    /// Ends the run after so many minutes; the learning rate reaches zero then.
-    #[arg(long, value_name = "MINUTES")]
-    max_train_minutes: Option<f64>,
-    /// Writes --out every so many minutes, and after each epoch.
-    #[arg(long, value_name = "MINUTES")]
-    save_every_minutes: Option<f64>,
-}
-
-#[derive(Args)]
-struct Evaluate {
-    /// Hugging Face directory of a fine-tuned model.
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
-    /// SQuAD file to measure on.
-    file: PathBuf,
-    #[command(flatten)]
-    windows: WindowArgs,
-    /// Windows that are read at once.
-    #[arg(long, default_value_t = 16)]
-    batch_size: usize,
-    /// Starts and ends examined per window.
-    #[arg(long, default_value_t = 20)]
-    n_best: usize,
-    /// The longest answer, in tokens.
-    #[arg(long, default_value_t = 30)]
-    max_answer_len: usize,
-    /// Write the predicted texts here, by question id.
-    #[arg(long, value_name = "FILE")]
-    predictions: Option<PathBuf>,
-}
-
-#[derive(Args)]
-struct Pack {
-    /// Hugging Face directory of a fine-tuned model.
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
-    /// File to write, usually *.bspan.
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-    /// How word embeddings are stored.
-    #[arg(long, value_enum, default_value_t = Embeddings::I8)]
-    embeddings: Embeddings,
-    #[command(flatten)]
-    windows: WindowArgs,
-    /// A line of metadata, KEY=VALUE; may be given several times.
-    #[arg(long, value_name = "KEY=VALUE")]
-    metadata: Vec<String>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Embeddings {
-    /// int8 with a scale per row.
-    I8,
-    /// IEEE half precision.
-    F16,
-}
+use args::{Cli, Command, DeviceKind, Embeddings, Evaluate, Finetune, Inspect, Pack, PruneSchedule};
 
 /// Runs the command; prints an error in one line and exits with 2.
 pub fn run() -> ExitCode {
@@ -195,6 +27,7 @@ pub fn run() -> ExitCode {
         Command::Finetune(args) => finetune(args, &device),
         Command::Evaluate(args) => print_scores(args, &device),
         Command::Pack(args) => pack_model(args),
+        Command::Inspect(args) => inspect(args),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -296,6 +129,7 @@ fn pack_model(args: &Pack) -> Result<()> {
         max_seq_len: args.windows.max_seq_len,
         doc_stride: args.windows.doc_stride,
         metadata: metadata.collect::<Result<_>>()?,
+        force_dense: args.force_dense,
     };
     let report = pack::pack(&args.model, &args.out, &options)?;
     for matrix in &report.matrices {
@@ -314,6 +148,35 @@ fn pack_model(args: &Pack) -> Result<()> {
         report.matrices.len(),
         report.pattern
     );
+    Ok(())
+}
+
+fn inspect(args: &Inspect) -> Result<()> {
+    let inspection = Inspection::of_directory(&args.model)?;
+    let line = |name: &str, shape: &str, figures: [String; 3], pattern: &str| {
+        let [weights, output, input] = figures;
+        println!("{name:<52} {shape:>13} {weights:>9} {output:>12} {input:>11}  {pattern}");
+    };
+    let headings = ["density", "output-block", "input-block"].map(str::to_owned);
+    line("encoder matrix", "out x in", headings, "pattern");
+    let figures = |census: Census| {
+        let blocks = [Pattern::OutputBlock, Pattern::InputBlock].map(|p| census.block_density(p));
+        [1.0 - census.sparsity(), blocks[0], blocks[1]].map(|share| format!("{:.1} %", 100.0 * share))
+    };
+    for (matrix, census) in &inspection.matrices {
+        let shape = format!("{} x {}", matrix.outputs, matrix.inputs);
+        line(&matrix.name, &shape, figures(*census), &census.verdict().to_string());
+    }
+    let total = inspection.total();
+    let (verdict, reason) = match inspection.pattern() {
+        Ok(Some(pattern)) => (pattern.name(), None),
+        Ok(None) => ("dense", None),
+        Err(error) => ("neither", Some(error)),
+    };
+    line("all", &format!("{} weights", total.weights), figures(total), verdict);
+    if let Some(reason) = reason {
+        println!("{reason}");
+    }
     Ok(())
 }
 

@@ -1,0 +1,68 @@
+//! What `inspect` says of the committed tiny models.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
+use blockspan_trainer::inspect::Inspection;
+use blockspan_trainer::pattern::{Pattern, Verdict};
+
+fn tiny(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/tiny").join(name)
+}
+
+#[test]
+fn both_patterns_are_found() -> Result<()> {
+    for (name, pattern, other) in [
+        ("output-block", Pattern::OutputBlock, Pattern::InputBlock),
+        ("input-block", Pattern::InputBlock, Pattern::OutputBlock),
+    ] {
+        let inspection = Inspection::of_directory(&tiny(name))?;
+        assert_eq!(inspection.pattern()?, Some(pattern));
+        assert_eq!(inspection.matrices.len(), 12);
+        for (matrix, census) in &inspection.matrices {
+            assert_eq!(census.weights, matrix.outputs * matrix.inputs);
+            assert_eq!(census.verdict(), Verdict::Follows(pattern), "{}", matrix.name);
+            assert!((0.19..0.21).contains(&census.block_density(pattern)), "{}: {census:?}", matrix.name);
+            assert!(census.block_density(other) > 0.4, "{}: {census:?}", matrix.name);
+        }
+        assert_eq!(
+            inspection.total().weights,
+            inspection.matrices.iter().map(|(_, c)| c.weights).sum::<usize>()
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn the_table_names_every_matrix() -> Result<()> {
+    let output = Command::new(env!("CARGO_BIN_EXE_blockspan-trainer"))
+        .arg("inspect")
+        .arg(tiny("input-block"))
+        .output()?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let table = String::from_utf8(output.stdout)?;
+    let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines.len(), 1 + 12 + 1, "{table}");
+    for (line, (matrix, census)) in
+        lines[1..13].iter().zip(Inspection::of_directory(&tiny("input-block"))?.matrices)
+    {
+        let percent = |share: f64| format!("{:.1}", 100.0 * share);
+        let expected = [
+            matrix.name.clone(),
+            matrix.outputs.to_string(),
+            "x".to_owned(),
+            matrix.inputs.to_string(),
+            percent(1.0 - census.sparsity()),
+            "%".to_owned(),
+            percent(census.block_density(Pattern::OutputBlock)),
+            "%".to_owned(),
+            percent(census.block_density(Pattern::InputBlock)),
+            "%".to_owned(),
+            "input-block".to_owned(),
+        ];
+        assert_eq!(*line, expected);
+    }
+    assert_eq!((lines[13][0], lines[13].last()), ("all", Some(&"input-block")));
+    Ok(())
+}
