@@ -32,7 +32,7 @@ pub fn shuffled(features: &[Feature], batch_size: usize, seed: u64, epoch: usize
     let mut order: Vec<usize> = (0..features.len()).collect();
     order.shuffle(&mut rng);
     let mut batches = Vec::new();
-    for pool in order.chunks_mut(batch_size * BATCHES_PER_POOL) {
+    for pool in order.chunks_mut(batch_size.saturating_mul(BATCHES_PER_POOL)) {
         pool.sort_by_key(|&index| features[index].input_ids.len());
         batches.extend(pool.chunks(batch_size).map(<[usize]>::to_vec));
     }

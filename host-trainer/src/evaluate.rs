@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use blockspan_engine::span::{Candidate, SpanPool, Window};
+use blockspan_engine::span::{Candidate, MAX_N_BEST, SpanPool, Window};
 use blockspan_squad::{Dataset, Scores};
 use candle_core::Device;
 
@@ -58,7 +58,14 @@ pub fn evaluate(
     options: Options,
     device: &Device,
 ) -> Result<Evaluation> {
+    ensure!(options.batch_size > 0, "--batch-size 0: give at least 1");
+    ensure!(
+        (1..=MAX_N_BEST).contains(&options.n_best),
+        "--n-best {}: give a number from 1 to {MAX_N_BEST}",
+        options.n_best
+    );
     let config = Config::read(directory)?;
+    options.windows.check(&config)?;
     let tokenizer = Tokenizer::read(directory)?;
     tokenizer.check(&config).with_context(|| directory.display().to_string())?;
     let (parameters, fresh_head) = checkpoint::load(directory, &config, 0)?;

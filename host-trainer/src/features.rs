@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use blockspan_squad::{Dataset, Question};
 
+use crate::config::Config;
 use crate::tokenizer::{Tokenizer, Tokens};
 
 /// How long windows are and how far they overlap, in tokens.
@@ -15,6 +16,22 @@ pub struct WindowOptions {
     pub max_seq_len: usize,
     /// How many passage tokens two neighbouring windows share.
     pub doc_stride: usize,
+}
+
+impl WindowOptions {
+    /// Checks that the network has a position for every token of a window.
+    ///
+    /// # Errors
+    /// Windows longer than the network's positions.
+    pub fn check(&self, config: &Config) -> Result<()> {
+        ensure!(
+            self.max_seq_len <= config.max_position_embeddings,
+            "--max-seq-len {} exceeds the model's {} positions; lower it",
+            self.max_seq_len,
+            config.max_position_embeddings
+        );
+        Ok(())
+    }
 }
 
 impl Default for WindowOptions {
@@ -74,7 +91,7 @@ pub fn features(
     labels: Labels,
 ) -> Result<Vec<Feature>> {
     ensure!(
-        options.max_seq_len > options.doc_stride + 4,
+        options.max_seq_len.checked_sub(4).is_some_and(|room| room > options.doc_stride),
         "--max-seq-len {} leaves windows that overlap by --doc-stride {} no room to advance; raise the \
          one or lower the other",
         options.max_seq_len,

@@ -97,12 +97,7 @@ pub struct Report {
 pub fn finetune(options: &Options, device: &Device) -> Result<Report> {
     ensure!(options.batch_size > 0, "--batch-size 0: give at least 1");
     let config = Config::read(&options.base)?;
-    ensure!(
-        options.windows.max_seq_len <= config.max_position_embeddings,
-        "--max-seq-len {} exceeds the model's {} positions; lower it",
-        options.windows.max_seq_len,
-        config.max_position_embeddings
-    );
+    options.windows.check(&config)?;
     let tokenizer = Tokenizer::read(&options.base)?;
     tokenizer.check(&config).with_context(|| options.base.display().to_string())?;
     let data = training_features(options, &tokenizer)?;
@@ -113,6 +108,7 @@ pub fn finetune(options: &Options, device: &Device) -> Result<Report> {
         .as_deref()
         .map(|path| load_teacher(path, &config, options.weights, device))
         .transpose()?;
+    checkpoint::check_writable(&options.out)?;
     let progress = Progress::new();
     progress.line(&format!(
         "{} windows, {} tokens; {}head; {} pruned weights",
