@@ -1,4 +1,6 @@
-//! What the workspace's tests share: where the fixtures lie, and models packed from them.
+//! What the workspace's tests share: where the fixtures lie, models packed from them, and damage to models.
+
+pub mod hostile;
 
 use std::path::{Path, PathBuf};
 

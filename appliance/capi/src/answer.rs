@@ -37,17 +37,13 @@ pub extern "C" fn blockspan_options_default() -> Options {
 }
 
 impl Options {
-    fn resolve(options: Option<&Self>, session: &Session) -> Result<blockspan_engine::Options, Failure> {
+    fn resolve(
+        options: Option<&Self>,
+        session: &Session,
+    ) -> Result<blockspan_engine::Options, Failure<'static>> {
         let options = options.copied().unwrap_or_else(|| blockspan_options_default());
         if options.max_answer_len == 0 || !(1..=MAX_N_BEST).contains(&options.n_best) {
-            return Err(Failure::new(
-                Status::InvalidArgument,
-                format_args!(
-                    "max_answer_len {} must be at least 1, n_best {} 1 to {MAX_N_BEST}; \
-                     start from blockspan_options_default",
-                    options.max_answer_len, options.n_best
-                ),
-            ));
+            return Err(Failure::Options { max_answer_len: options.max_answer_len, n_best: options.n_best });
         }
         Ok(blockspan_engine::Options {
             max_answer_len: options.max_answer_len,
@@ -126,13 +122,8 @@ pub unsafe extern "C" fn blockspan_session_answer(
         };
         let options = Options::resolve(options, session)?;
         let mut engine = session.engine.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => Failure::new(
-                Status::Busy,
-                format_args!("the session is answering for another thread; make one for each thread"),
-            ),
-            TryLockError::Poisoned(_) => {
-                Failure::new(Status::Internal, format_args!("the session broke in an earlier call"))
-            }
+            TryLockError::WouldBlock => Failure::Busy,
+            TryLockError::Poisoned(_) => Failure::Panic,
         })?;
         let mut found = [blockspan_engine::Answer::default(); MAX_N_BEST];
         let room = found.get_mut(..capacity.min(MAX_N_BEST)).unwrap_or_default();

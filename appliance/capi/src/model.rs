@@ -60,15 +60,12 @@ pub unsafe extern "C" fn blockspan_model_open(
         // SAFETY: checked for NULL here; zero-terminated by the caller's promise.
         let path = unsafe { pointers::get(path, "path").map(|first| CStr::from_ptr(first)) }?;
         let path = to_path(path)?;
-        let shown = path.display();
-        let file = MappedFile::open(path).map_err(|error| {
-            Failure::new(Status::CannotOpen, format_args!("{shown}: cannot open the model: {error}"))
-        })?;
+        let file = MappedFile::open(path).map_err(|error| Failure::CannotOpen(path, error))?;
         // SAFETY: a mapping stays where it is while its owner moves, and `Model` keeps it as long as what is
         // borrowed from it. That the file does not change is asked of the caller above.
         let bytes = unsafe { core::slice::from_raw_parts(file.bytes().as_ptr(), file.bytes().len()) };
-        let engine = blockspan_engine::Model::parse(bytes)
-            .map_err(|error| Failure::new(Status::InvalidModel, format_args!("{shown}: {error}")))?;
+        let engine =
+            blockspan_engine::Model::parse(bytes).map_err(|error| Failure::InvalidFile(path, error))?;
         let opened = Arc::into_raw(Arc::new(Model { engine, _file: Some(file) }));
         // SAFETY: as above.
         unsafe { pointers::write(model, "model", opened) }
@@ -97,8 +94,7 @@ pub unsafe extern "C" fn blockspan_model_from_bytes(
         // SAFETY: the caller's promise for `bytes`.
         let bytes: &'static [u8] =
             unsafe { pointers::get(bytes, "bytes").and_then(|first| pointers::slice(first, len, "bytes")) }?;
-        let engine = blockspan_engine::Model::parse(bytes)
-            .map_err(|error| Failure::new(Status::InvalidModel, format_args!("{error}")))?;
+        let engine = blockspan_engine::Model::parse(bytes).map_err(Failure::InvalidBytes)?;
         let opened = Arc::into_raw(Arc::new(Model { engine, _file: None }));
         // SAFETY: as above.
         unsafe { pointers::write(model, "model", opened) }
@@ -108,15 +104,14 @@ pub unsafe extern "C" fn blockspan_model_from_bytes(
 }
 
 #[cfg(unix)]
-fn to_path(path: &CStr) -> Result<&Path, Failure> {
+fn to_path(path: &CStr) -> Result<&Path, Failure<'static>> {
     use std::os::unix::ffi::OsStrExt;
     Ok(Path::new(std::ffi::OsStr::from_bytes(path.to_bytes())))
 }
 
 #[cfg(not(unix))]
-fn to_path(path: &CStr) -> Result<&Path, Failure> {
-    let text = path.to_str();
-    text.map(Path::new).map_err(|_| Failure::new(Status::InvalidUtf8, format_args!("path is not UTF-8")))
+fn to_path(path: &CStr) -> Result<&Path, Failure<'static>> {
+    path.to_str().map(Path::new).map_err(|error| Failure::NotUtf8("path", error.valid_up_to()))
 }
 
 /// Says what a model is like.

@@ -1,17 +1,16 @@
 //! From pointers to references, with every check that is possible.
 
-use core::fmt::Display;
+use core::ffi::c_char;
 use core::ptr::NonNull;
 
-use crate::status::{Failure, Status};
+use crate::status::Failure;
 
-fn check<T>(pointer: *const T, name: &str) -> Result<(), Failure> {
+fn check<T>(pointer: *const T, name: &'static str) -> Result<(), Failure<'static>> {
     if pointer.is_null() {
-        return Err(Failure::new(Status::BadPointer, format_args!("{name} is NULL")));
+        return Err(Failure::Null(name));
     }
     if !pointer.is_aligned() {
-        let align = align_of::<T>();
-        return Err(Failure::new(Status::BadPointer, format_args!("{name} is not aligned to {align} bytes")));
+        return Err(Failure::Unaligned(name, align_of::<T>()));
     }
     Ok(())
 }
@@ -20,7 +19,7 @@ fn check<T>(pointer: *const T, name: &str) -> Result<(), Failure> {
 ///
 /// # Safety
 /// Unless NULL or unaligned, `pointer` points to a `T` that is not changed for `'a`.
-pub(crate) unsafe fn get<'a, T>(pointer: *const T, name: &str) -> Result<&'a T, Failure> {
+pub(crate) unsafe fn get<'a, T>(pointer: *const T, name: &'static str) -> Result<&'a T, Failure<'static>> {
     check(pointer, name)?;
     // SAFETY: not NULL and aligned, checked above; the rest is the caller's promise.
     Ok(unsafe { &*pointer })
@@ -30,7 +29,10 @@ pub(crate) unsafe fn get<'a, T>(pointer: *const T, name: &str) -> Result<&'a T, 
 ///
 /// # Safety
 /// As for [`get`].
-pub(crate) unsafe fn optional<'a, T>(pointer: *const T, name: &str) -> Result<Option<&'a T>, Failure> {
+pub(crate) unsafe fn optional<'a, T>(
+    pointer: *const T,
+    name: &'static str,
+) -> Result<Option<&'a T>, Failure<'static>> {
     if pointer.is_null() {
         return Ok(None);
     }
@@ -42,20 +44,17 @@ pub(crate) unsafe fn optional<'a, T>(pointer: *const T, name: &str) -> Result<Op
 ///
 /// # Safety
 /// Unless NULL or unaligned, `pointer` points to room for a `T` that nothing else uses during the call.
-pub(crate) unsafe fn write<T>(pointer: *mut T, name: &str, value: T) -> Result<(), Failure> {
+pub(crate) unsafe fn write<T>(pointer: *mut T, name: &'static str, value: T) -> Result<(), Failure<'static>> {
     check(pointer, name)?;
     // SAFETY: not NULL and aligned, checked above; writable by the caller's promise.
     unsafe { pointer.write(value) };
     Ok(())
 }
 
-fn check_array<T>(pointer: *const T, len: usize, name: &str) -> Result<(), Failure> {
+fn check_array<T>(pointer: *const T, len: usize, name: &'static str) -> Result<(), Failure<'static>> {
     check(pointer, name)?;
     if len.checked_mul(size_of::<T>()).is_none_or(|bytes| bytes > isize::MAX as usize) {
-        return Err(Failure::new(
-            Status::InvalidArgument,
-            format_args!("{name} cannot be {len} long: that is more than the address space"),
-        ));
+        return Err(Failure::TooLong(name, len));
     }
     Ok(())
 }
@@ -64,7 +63,11 @@ fn check_array<T>(pointer: *const T, len: usize, name: &str) -> Result<(), Failu
 ///
 /// # Safety
 /// Unless it is refused, `pointer` points to `len` values that are not changed for `'a`.
-pub(crate) unsafe fn slice<'a, T>(pointer: *const T, len: usize, name: &str) -> Result<&'a [T], Failure> {
+pub(crate) unsafe fn slice<'a, T>(
+    pointer: *const T,
+    len: usize,
+    name: &'static str,
+) -> Result<&'a [T], Failure<'static>> {
     if len == 0 {
         return Ok(&[]);
     }
@@ -81,8 +84,8 @@ pub(crate) unsafe fn slice<'a, T>(pointer: *const T, len: usize, name: &str) -> 
 pub(crate) unsafe fn bytes_mut<'a>(
     pointer: *mut u8,
     len: usize,
-    name: &str,
-) -> Result<&'a mut [u8], Failure> {
+    name: &'static str,
+) -> Result<&'a mut [u8], Failure<'static>> {
     check_array(pointer, len, name)?;
     // SAFETY: not NULL and not longer than an object can be, checked above; writable by the caller's promise.
     // The bytes are initialized before a slice of them is made: C gives memory that was never written.
@@ -99,9 +102,9 @@ pub(crate) unsafe fn bytes_mut<'a>(
 pub(crate) unsafe fn write_all<T>(
     pointer: *mut T,
     capacity: usize,
-    name: &str,
+    name: &'static str,
     values: impl Iterator<Item = T>,
-) -> Result<(), Failure> {
+) -> Result<(), Failure<'static>> {
     if capacity == 0 {
         return Ok(());
     }
@@ -118,16 +121,13 @@ pub(crate) unsafe fn write_all<T>(
 /// # Safety
 /// As for [`slice`].
 pub(crate) unsafe fn text<'a>(
-    pointer: *const core::ffi::c_char,
+    pointer: *const c_char,
     len: usize,
-    name: impl Display + AsRef<str>,
-) -> Result<&'a str, Failure> {
+    name: &'static str,
+) -> Result<&'a str, Failure<'static>> {
     // SAFETY: the caller's promise.
-    let bytes = unsafe { slice(pointer.cast::<u8>(), len, name.as_ref()) }?;
-    core::str::from_utf8(bytes).map_err(|error| {
-        let at = error.valid_up_to();
-        Failure::new(Status::InvalidUtf8, format_args!("{name} is not UTF-8 at byte {at}; convert it"))
-    })
+    let bytes = unsafe { slice(pointer.cast::<u8>(), len, name) }?;
+    core::str::from_utf8(bytes).map_err(|error| Failure::NotUtf8(name, error.valid_up_to()))
 }
 
 /// A value on the heap that others borrow from while its owner moves, which a `Box` does not allow.

@@ -34,7 +34,7 @@ pub struct SessionOptions {
 
 impl SessionOptions {
     /// The window and the number of threads, checked.
-    fn resolve(options: Option<&Self>, model: &Model) -> Result<(usize, usize), Failure> {
+    fn resolve(options: Option<&Self>, model: &Model) -> Result<(usize, usize), Failure<'static>> {
         let options = options.copied().unwrap_or_default();
         let config = model.engine().config();
         let max_seq_len = if options.max_seq_len == 0 { config.max_seq_len } else { options.max_seq_len };
@@ -44,10 +44,7 @@ impl SessionOptions {
             return Err(error.into());
         }
         if options.threads > MAX_THREADS {
-            return Err(Failure::new(
-                Status::InvalidArgument,
-                format_args!("{} threads are more than {MAX_THREADS}", options.threads),
-            ));
+            return Err(Failure::Threads(options.threads));
         }
         Ok((max_seq_len, options.threads.max(1)))
     }
@@ -153,19 +150,15 @@ pub unsafe extern "C" fn blockspan_session_new(
     unsafe { run(error, body) }
 }
 
-fn allocate(len: usize) -> Result<Box<[u8]>, Failure> {
+fn allocate(len: usize) -> Result<Box<[u8]>, Failure<'static>> {
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(len).map_err(|_| {
-        Failure::new(Status::OutOfResources, format_args!("no memory for a workspace of {len} bytes"))
-    })?;
+    bytes.try_reserve_exact(len).map_err(|_| Failure::NoMemory(len))?;
     bytes.resize(len, 0);
     Ok(bytes.into_boxed_slice())
 }
 
-fn start(threads: usize) -> Result<Shelf<ThreadPool>, Failure> {
-    let pool = ThreadPool::new(threads).map_err(|error| {
-        Failure::new(Status::OutOfResources, format_args!("cannot start {threads} threads: {error}"))
-    })?;
+fn start(threads: usize) -> Result<Shelf<ThreadPool>, Failure<'static>> {
+    let pool = ThreadPool::new(threads).map_err(|error| Failure::NoThreads(threads, error))?;
     Ok(Shelf::new(Box::new(pool)))
 }
 

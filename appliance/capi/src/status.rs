@@ -3,11 +3,15 @@
 use core::ffi::{CStr, c_char};
 use core::fmt::{self, Write};
 use core::panic::AssertUnwindSafe;
+use std::io;
 use std::panic::catch_unwind;
+use std::path::Path;
 
-use blockspan_engine::Error;
+use blockspan_engine::span::MAX_N_BEST;
+use blockspan_engine::{Error, ParseError};
 
 use crate::pointers;
+use crate::session::MAX_THREADS;
 
 /// How a call ended. Codes keep their numbers; new ones may be added.
 #[repr(i32)]
@@ -85,20 +89,6 @@ impl Status {
     }
 }
 
-impl From<&Error> for Status {
-    fn from(error: &Error) -> Self {
-        match error {
-            Error::WorkspaceTooSmall { .. } => Self::WorkspaceTooSmall,
-            Error::MaxSeqLen { .. } => Self::MaxSeqLen,
-            Error::EmptyQuestion => Self::EmptyQuestion,
-            Error::EmptyPassage => Self::EmptyPassage,
-            Error::QuestionTooLong { .. } => Self::QuestionTooLong,
-            Error::TextTooLong => Self::TextTooLong,
-            _ => Self::Internal,
-        }
-    }
-}
-
 /// Bytes of a blockspan_error's message, its terminating zero included.
 pub const MESSAGE_LEN: usize = 256;
 
@@ -138,20 +128,95 @@ impl Write for Line {
 }
 
 /// Why a call failed.
-pub(crate) struct Failure {
-    status: Status,
-    message: ErrorMessage,
+pub(crate) enum Failure<'a> {
+    /// This pointer is NULL.
+    Null(&'static str),
+    /// This pointer is not aligned to so many bytes.
+    Unaligned(&'static str, usize),
+    /// This array cannot have that length.
+    TooLong(&'static str, usize),
+    /// This text is not UTF-8 from that byte on.
+    NotUtf8(&'static str, usize),
+    /// The file cannot be mapped.
+    CannotOpen(&'a Path, io::Error),
+    /// The file is no model.
+    InvalidFile(&'a Path, ParseError),
+    /// The bytes are no model.
+    InvalidBytes(ParseError),
+    /// So many threads are asked for.
+    Threads(usize),
+    /// Options to answer with that are out of range.
+    Options { max_answer_len: usize, n_best: usize },
+    /// The engine refuses.
+    Engine(Error),
+    /// Another thread uses the session.
+    Busy,
+    /// No memory for so many bytes of workspace.
+    NoMemory(usize),
+    /// So many threads cannot be started.
+    NoThreads(usize, io::Error),
+    /// A panic, in this call or in an earlier one.
+    Panic,
 }
 
-impl Failure {
-    pub fn new(status: Status, text: fmt::Arguments<'_>) -> Self {
-        Self { status, message: ErrorMessage::new(text) }
+impl Failure<'_> {
+    fn status(&self) -> Status {
+        match self {
+            Self::Null(_) | Self::Unaligned(..) => Status::BadPointer,
+            Self::TooLong(..) | Self::Threads(_) | Self::Options { .. } => Status::InvalidArgument,
+            Self::NotUtf8(..) => Status::InvalidUtf8,
+            Self::CannotOpen(..) => Status::CannotOpen,
+            Self::InvalidFile(..) | Self::InvalidBytes(_) => Status::InvalidModel,
+            Self::Engine(error) => match error {
+                Error::WorkspaceTooSmall { .. } => Status::WorkspaceTooSmall,
+                Error::MaxSeqLen { .. } => Status::MaxSeqLen,
+                Error::EmptyQuestion => Status::EmptyQuestion,
+                Error::EmptyPassage => Status::EmptyPassage,
+                Error::QuestionTooLong { .. } => Status::QuestionTooLong,
+                Error::TextTooLong => Status::TextTooLong,
+                _ => Status::Internal,
+            },
+            Self::Busy => Status::Busy,
+            Self::NoMemory(_) | Self::NoThreads(..) => Status::OutOfResources,
+            Self::Panic => Status::Internal,
+        }
     }
 }
 
-impl From<Error> for Failure {
+impl fmt::Display for Failure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null(name) => write!(f, "{name} is NULL"),
+            Self::Unaligned(name, align) => write!(f, "{name} is not aligned to {align} bytes"),
+            Self::TooLong(name, len) => {
+                write!(f, "{name} cannot be {len} long: that is more than the address space")
+            }
+            Self::NotUtf8(name, at) => write!(f, "{name} is not UTF-8 at byte {at}; convert it"),
+            Self::CannotOpen(path, error) => {
+                write!(f, "{}: cannot open the model: {error}", path.display())
+            }
+            Self::InvalidFile(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::InvalidBytes(error) => error.fmt(f),
+            Self::Threads(asked) => write!(f, "{asked} threads are more than {MAX_THREADS}"),
+            Self::Options { max_answer_len, n_best } => write!(
+                f,
+                "max_answer_len {max_answer_len} must be at least 1, n_best {n_best} 1 to {MAX_N_BEST}; \
+                 start from blockspan_options_default"
+            ),
+            Self::Engine(error) => error.fmt(f),
+            Self::Busy => {
+                f.write_str("the session is answering for another thread; make one for each thread")
+            }
+            Self::NoMemory(len) => write!(f, "no memory for a workspace of {len} bytes"),
+            Self::NoThreads(threads, error) => write!(f, "cannot start {threads} threads: {error}"),
+            Self::Panic => f.write_str("internal error: a panic; please report it"),
+        }
+    }
+}
+
+impl From<Error> for Failure<'_> {
     fn from(error: Error) -> Self {
-        Self::new(Status::from(&error), format_args!("{error}"))
+        Self::Engine(error)
     }
 }
 
@@ -159,18 +224,21 @@ impl From<Error> for Failure {
 ///
 /// # Safety
 /// `error` is NULL or points to a `blockspan_error` that nothing else uses during the call.
-pub(crate) unsafe fn run(error: *mut ErrorMessage, body: impl FnOnce() -> Result<(), Failure>) -> Status {
-    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
-        Err(Failure::new(Status::Internal, format_args!("internal error: a panic; please report it")))
-    });
-    let (status, message) = match outcome {
+pub(crate) unsafe fn run<'a>(
+    error: *mut ErrorMessage,
+    body: impl FnOnce() -> Result<(), Failure<'a>>,
+) -> Status {
+    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or(Err(Failure::Panic));
+    let (status, message) = match &outcome {
         Ok(()) => (Status::Ok, ErrorMessage { message: [0; MESSAGE_LEN] }),
-        Err(failure) => (failure.status, failure.message),
+        Err(failure) => (failure.status(), ErrorMessage::new(format_args!("{failure}"))),
     };
+    if error.is_null() {
+        return status;
+    }
     // SAFETY: the caller's promise.
-    let written = unsafe { pointers::write(error, "error", message) };
-    match written {
-        Err(failure) if !error.is_null() && status == Status::Ok => failure.status,
+    match unsafe { pointers::write(error, "error", message) } {
+        Err(failure) if status == Status::Ok => failure.status(),
         _ => status,
     }
 }

@@ -103,7 +103,7 @@ fn the_c_program_answers_as_the_engine_does() {
     for program in [compile_static(directory.path()), compile_shared(directory.path())] {
         let output = ask(&program, &model_path, &passage_path, &QUESTIONS);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let mut rest = std::str::from_utf8(&output.stdout).unwrap();
+        let mut rest = core::str::from_utf8(&output.stdout).unwrap();
         for (fields, text) in &expected {
             let printed: Vec<&str> = rest.splitn(9, '\t').collect();
             let number = |i: usize| printed[i].parse::<u64>().unwrap();

@@ -1,0 +1,31 @@
+//! The tokenizer: a model whose tokenizer's sections may be edited, and a text.
+#![no_main]
+
+#[path = "../../tests/src/hostile.rs"]
+#[allow(dead_code, reason = "shared with the tests")]
+mod hostile;
+#[path = "models.rs"]
+mod models;
+
+use blockspan_engine::Model;
+use hostile::{Bytes, Script, check_tokens};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let mut script = Script::new(data);
+    let mut bytes = Bytes::new(models::pick(script.byte()));
+    script.edit(&mut bytes);
+    let Ok(model) = Model::parse(bytes.get()) else { return };
+    let (first, second) = script.texts();
+    check_tokens(&model, &first);
+    check_tokens(&model, &second);
+    // The text of every token, looked up, is that of a token with the same text.
+    let tokenizer = model.tokenizer();
+    for token in tokenizer.tokens(&second) {
+        if let Some(text) = tokenizer.vocabulary().token(token.id)
+            && let Some(id) = tokenizer.id(text)
+        {
+            assert_eq!(tokenizer.vocabulary().token(id), Some(text));
+        }
+    }
+});

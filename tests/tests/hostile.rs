@@ -1,0 +1,320 @@
+//! Damaged models: each is refused with an error that names the place, or parses to a model that answers; nothing
+//! panics, whatever the bytes are.
+
+use core::ops::Range;
+
+use anyhow::{Context, Result};
+use blockspan_engine::format::{ENTRY_LEN, HEADER_LEN, SectionId, section_ids};
+use blockspan_engine::{Error, Model, Options, ParseError, Session};
+use blockspan_tests::hostile::{Bytes, Script, entries, parse_and_answer, seal, section};
+use blockspan_tests::{TINY, fixture, packed_tiny};
+
+const QUESTION: &str = "how long is the river ?";
+/// More than one window, with characters that the normalizer changes.
+const PASSAGE: &str = "the Amazon is 6,400 km long ; Zoë\u{301} was born in Pa\u{327}\u{301}ris 東京 한국 [SEP] in 1998 , \
+                       and the tower is of 300 m and the river is in the city of the company of the world .";
+
+/// Parses damaged bytes; a model that comes of it must answer.
+fn attempt(bytes: &Bytes) -> Result<(), ParseError> {
+    parse_and_answer(bytes.get(), QUESTION, PASSAGE, &options()).map(|_| ())
+}
+
+fn options() -> Options {
+    Options { doc_stride: Some(8), ..Options::default() }
+}
+
+/// A change, undone after the attempt; with the checksums made to fit the change or left as they were.
+fn with_change(bytes: &mut Bytes, at: usize, new: &[u8], sealed: bool) -> Result<(), ParseError> {
+    let field = at..at + new.len();
+    let old = bytes.get()[field.clone()].to_vec();
+    bytes.get_mut()[field.clone()].copy_from_slice(new);
+    let head = bytes.get()[..head_len(bytes.get())].to_vec();
+    if sealed {
+        seal(bytes.get_mut());
+    }
+    let outcome = attempt(bytes);
+    bytes.get_mut()[..head.len()].copy_from_slice(&head);
+    bytes.get_mut()[field].copy_from_slice(&old);
+    outcome
+}
+
+/// Header and section table; the table of an undamaged file if the count of sections is damaged.
+fn head_len(bytes: &[u8]) -> usize {
+    HEADER_LEN + ENTRY_LEN * entries(bytes).count()
+}
+
+/// Each section's name and its bytes in the file.
+fn sections(bytes: &[u8]) -> Result<Vec<(SectionId, Range<usize>)>> {
+    let model = Model::parse(bytes)?;
+    let ids = section_ids(model.config().layers).zip(entries(bytes));
+    ids.map(|(id, entry)| Ok((id, section(bytes, entry).context("outside the file")?))).collect()
+}
+
+/// The bytes of one section.
+fn find(bytes: &[u8], name: &str) -> Result<Range<usize>> {
+    let mut all = sections(bytes)?.into_iter();
+    all.find(|(id, _)| id.to_string() == name).map(|(_, range)| range).with_context(|| name.to_owned())
+}
+
+fn tiny(name: &str) -> Result<Bytes> {
+    let bytes = Bytes::new(&packed_tiny(name)?);
+    attempt(&bytes)?;
+    Ok(bytes)
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |&word| u32::from_le_bytes(word))
+}
+
+/// Where an error says that the damage is.
+fn place(error: &ParseError) -> String {
+    match error {
+        ParseError::Section(id, _) | ParseError::Checksum(id) => id.to_string(),
+        _ => "header".to_owned(),
+    }
+}
+
+#[test]
+fn every_byte_of_header_and_table_flipped() -> Result<()> {
+    for name in TINY {
+        let mut bytes = tiny(name)?;
+        let names: Vec<String> = sections(bytes.get())?.iter().map(|(id, _)| id.to_string()).collect();
+        for at in 0..head_len(bytes.get()) {
+            for flip in [0x01, 0x80, 0xff] {
+                let new = [bytes.get()[at] ^ flip];
+                let refusal = with_change(&mut bytes, at, &new, false);
+                assert!(refusal.is_err(), "{name}: byte {at} may change unnoticed");
+                assert_eq!(place(&refusal.unwrap_err()), "header", "{name}: byte {at}");
+
+                // With its checksum made to fit, the header's fields themselves must be refused or work.
+                let Err(error) = with_change(&mut bytes, at, &new, true) else { continue };
+                assert!(!error.to_string().contains("checksum"), "{name}: byte {at} after sealing: {error}");
+                if let Some(entry) = at.checked_sub(HEADER_LEN) {
+                    // An entry is refused by its own name or, where it gets in its way, by that of the next.
+                    let entry = entry / ENTRY_LEN;
+                    let told = place(&error);
+                    let near = ["header", &names[entry], names.get(entry + 1).map_or("", |name| name)];
+                    assert!(near.contains(&told.as_str()), "{name}: byte {at}, {}: {error}", names[entry]);
+                }
+            }
+        }
+        attempt(&bytes)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn every_length_changed() -> Result<()> {
+    for name in TINY {
+        let mut bytes = tiny(name)?;
+        // Of the header: lengths, counts and dimensions.
+        let mut fields: Vec<(String, usize)> =
+            (12..76).step_by(4).map(|at| ("header".to_owned(), at)).collect();
+        for ((id, range), entry) in sections(bytes.get())?.into_iter().zip(entries(bytes.get())) {
+            let section = id.to_string();
+            // Of the table: offset and length, their lower and upper half.
+            fields.extend((8..24).step_by(4).map(|at| ("header".to_owned(), entry.start + at)));
+            // Of the section: the counts that it begins with.
+            let counts = match section.as_str() {
+                "vocabulary" | "normalizer" => 4,
+                "word_piece_index" => 4,
+                _ if Model::parse(bytes.get())?.matrix(id).is_some() => 16,
+                _ => 0,
+            };
+            fields.extend((0..counts).map(|i| (section.clone(), range.start + 4 * i)));
+        }
+        for (section, at) in fields {
+            let old = word(bytes.get(), at);
+            let near = [old.wrapping_sub(1), old.wrapping_add(1), old.wrapping_sub(4), old.wrapping_add(4)];
+            let far =
+                [old / 2, old.wrapping_mul(2), 0, 1, 63, 65_536, 65_540, 1 << 20, 1 << 30, i32::MAX as u32];
+            let top = [1 << 31, u32::MAX - 63, u32::MAX];
+            for new in near.into_iter().chain(far).chain(top) {
+                let outcome = with_change(&mut bytes, at, &new.to_le_bytes(), true);
+                if let Err(error) = outcome
+                    && section != "header"
+                {
+                    let told = place(&error);
+                    // The WordPiece index and the vocabulary are also checked against each other.
+                    let tokenizer = ["vocabulary", "word_piece_index", "normalizer"];
+                    let related = tokenizer.contains(&told.as_str()) && tokenizer.contains(&section.as_str());
+                    assert!(told == section || related, "{name}: {section} at {at}, {old} to {new}: {error}");
+                }
+            }
+        }
+        attempt(&bytes)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn truncated_anywhere() -> Result<()> {
+    for name in TINY {
+        let whole = tiny(name)?;
+        let len = whole.get().len();
+        let last = sections(whole.get())?.last().map_or(0, |(_, range)| range.end);
+        for end in (0..1024).chain((1024..len).step_by(1024)).chain(len - 64..len) {
+            let mut bytes = Bytes::new(whole.get());
+            bytes.truncate(end);
+            let error = attempt(&bytes).expect_err("a part of a file is no model");
+            assert!(
+                matches!(error, ParseError::NotAModel | ParseError::Length { .. }),
+                "{name}: {end}: {error}"
+            );
+            // A file whose header agrees with what is left of it.
+            seal(bytes.get_mut());
+            match attempt(&bytes) {
+                Ok(()) => assert!(end >= last, "{name}: {end} of {len} bytes make a model"),
+                Err(ParseError::Section(id, _)) => {
+                    let (_, range) =
+                        sections(whole.get())?.into_iter().find(|(other, _)| *other == id).unwrap();
+                    assert!(range.end > end, "{name}: {end}: {id} is whole");
+                }
+                Err(error) => assert!(end < head_len(whole.get()), "{name}: {end}: {error}"),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// xorshift64* (Vigna 2016).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        ((u128::from(self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)) * n as u128) >> 64) as usize
+    }
+}
+
+#[test]
+fn random_damage_in_every_section() -> Result<()> {
+    let mut random = Random(0x5eed);
+    let (mut parsed, mut refused) = (0, 0);
+    for name in TINY {
+        let mut bytes = tiny(name)?;
+        for (id, range) in sections(bytes.get())? {
+            for round in 0..60 {
+                // Headers and small arrays lie near the front: half of the damage goes there.
+                let reach = if round % 2 == 0 { range.len().min(256) } else { range.len() };
+                let at = range.start + random.below(reach);
+                let new = [bytes.get()[at] ^ (1 + random.below(255)) as u8];
+                assert_eq!(
+                    with_change(&mut bytes, at, &new, false),
+                    Err(ParseError::Checksum(id)),
+                    "{name}: {at}"
+                );
+                match with_change(&mut bytes, at, &new, true) {
+                    Ok(()) => parsed += 1,
+                    Err(error) => {
+                        refused += 1;
+                        let told = place(&error);
+                        let tokenizer = ["vocabulary", "word_piece_index", "normalizer"];
+                        let of_tokenizer = tokenizer.contains(&told.as_str());
+                        assert!(
+                            told == id.to_string()
+                                || (of_tokenizer && tokenizer.contains(&id.to_string().as_str())),
+                            "{name}: {id} at {at}: {error}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+    println!("{parsed} parsed and answered, {refused} refused");
+    assert!(
+        parsed > 100 && refused > 100,
+        "the damage is all too light or all too heavy: {parsed}, {refused}"
+    );
+    Ok(())
+}
+
+/// A matrix that names a column more than once could make an accumulator overflow.
+#[test]
+fn all_blocks_in_one_strip() -> Result<()> {
+    for (name, reason) in
+        [("output-block", "a strip has more columns"), ("input-block", "a row has more blocks")]
+    {
+        let mut bytes = tiny(name)?;
+        let matrix = find(bytes.get(), "layer.0.intermediate")?;
+        let (rows, groups) =
+            (word(bytes.get(), matrix.start + 4) as usize, word(bytes.get(), matrix.start + 16));
+        let row_sums = matrix.start + 64 + 2 * (4 * rows).next_multiple_of(64);
+        let pointers = row_sums + (4 * rows).next_multiple_of(64);
+        let (per_strip, sums) = if name == "output-block" { (4, rows / 4) } else { (1, rows) };
+        // Everything to the first strip: its sums are the sums of all.
+        let mut total = [0i32; 4];
+        for row in 0..rows {
+            let at = row_sums + 4 * row;
+            total[row % per_strip] += word(bytes.get(), at) as i32;
+            bytes.get_mut()[at..at + 4].fill(0);
+        }
+        for (row, sum) in total.iter().take(per_strip).enumerate() {
+            bytes.get_mut()[row_sums + 4 * row..][..4].copy_from_slice(&sum.to_le_bytes());
+        }
+        for strip in 1..=sums {
+            bytes.get_mut()[pointers + 4 * strip..][..4].copy_from_slice(&groups.to_le_bytes());
+        }
+        seal(bytes.get_mut());
+        let error = attempt(&bytes).expect_err("more blocks than columns").to_string();
+        assert!(error.contains("layer.0.intermediate") && error.contains(reason), "{error}");
+    }
+    Ok(())
+}
+
+#[test]
+fn bytes_that_do_not_start_at_a_multiple_of_64() -> Result<()> {
+    let whole = tiny("output-block")?;
+    let mut shifted = Bytes::new(&[&[0], whole.get()].concat());
+    assert_eq!(Model::parse(&shifted.get_mut()[1..]).err(), Some(ParseError::Unaligned));
+    Ok(())
+}
+
+/// Options at the ends of their ranges.
+#[test]
+fn options_of_any_size() -> Result<()> {
+    let bytes = tiny("output-block")?;
+    let model = Model::parse(bytes.get())?;
+    let mut workspace = vec![0; model.workspace_len(64)];
+    let mut session = Session::with(&model, 64, &mut workspace, Default::default())?;
+    let sizes = [0, 1, 57, usize::MAX / 2, usize::MAX - 3, usize::MAX];
+    for (max_answer_len, n_best) in sizes.into_iter().flat_map(|a| sizes.map(|b| (a, b))) {
+        for doc_stride in [None, Some(0), Some(1), Some(60), Some(usize::MAX - 3), Some(usize::MAX)] {
+            let options = Options { max_answer_len, n_best, doc_stride };
+            match session.answer(QUESTION, PASSAGE, &options, &mut [Default::default(); 2]) {
+                Ok(outcome) => assert!(outcome.windows > 0 && doc_stride < Some(60)),
+                Err(error) => assert!(
+                    matches!(error, Error::QuestionTooLong { .. })
+                        && doc_stride.is_none_or(|stride| stride >= 60),
+                    "{options:?}: {error}"
+                ),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the fuzzer found worth keeping (`fuzz/README.md`).
+#[test]
+fn the_fuzzers_corpus() -> Result<()> {
+    let models = TINY.map(tiny);
+    for target in ["answer", "tokenizer"] {
+        let directory = fixture(&format!("../fuzz/corpus/{target}"));
+        let mut count = 0;
+        for file in std::fs::read_dir(&directory).with_context(|| directory.display().to_string())? {
+            let data = std::fs::read(file?.path())?;
+            let mut script = Script::new(&data);
+            let model = models[usize::from(script.byte()) % models.len()].as_ref();
+            let mut bytes = Bytes::new(model.map_err(|error| anyhow::anyhow!("{error}"))?.get());
+            script.edit(&mut bytes);
+            let options = if target == "answer" { script.options() } else { options() };
+            let (question, passage) = script.texts();
+            let _ = parse_and_answer(bytes.get(), &question, &passage, &options);
+            count += 1;
+        }
+        assert!(count > 50, "{count} cases in {}", directory.display());
+    }
+    Ok(())
+}
