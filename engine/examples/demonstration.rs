@@ -6,7 +6,7 @@
 //!
 //! Lines that start with `#` are about the machine; all others are the same everywhere.
 
-use std::error::Error;
+use core::error::Error;
 
 use blockspan_engine::{MappedFile, best};
 

@@ -8,7 +8,7 @@
 //! Prints the minimum and the median of the runs for each combination. Figures of different machines, or of
 //! different moments of a busy one, do not compare: run peers beside it.
 
-use std::error::Error;
+use core::error::Error;
 use std::time::Instant;
 
 use blockspan_engine::{MappedFile, Model, Runtime, Session, ThreadPool};

@@ -167,7 +167,6 @@ struct Sections<'a, I> {
 
 impl<'a> Sections<'a, ()> {
     /// Checks the table: the right sections, aligned, in order, inside the file.
-    #[expect(clippy::new_ret_no_self, reason = "the iterator's type cannot be named")]
     fn new(
         bytes: &'a [u8],
         config: &Config,

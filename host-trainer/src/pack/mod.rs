@@ -22,8 +22,8 @@ use quantize::{halves, quantize_rows};
 use tokenizer::TokenizerSections;
 pub use writer::Aligned;
 
-/// Columns of a panel of an input-block matrix: a panel of a tile of tokens then fits in half of a 32 KB cache.
-const PANEL_COLS: usize = 256;
+/// Columns of a panel of an input-block matrix: the fastest of 256, 512 and 1024 (benchmarks/RESULTS.md).
+const PANEL_COLS: usize = 512;
 
 /// How to pack.
 #[derive(Clone, Debug)]
