@@ -16,8 +16,9 @@ compile cc "$CARGO_TARGET_DIR/release" "$scratch/ask"
 cargo +debian build --locked --release --target "$target" -p blockspan-capi
 compile aarch64-linux-gnu-gcc "$CARGO_TARGET_DIR/$target/release" "$scratch/ask-aarch64"
 
-# A passage of one window: an emulator is some fifty times slower than a processor.
-cat >"$scratch/passage" <<'TEXT'
+# A passage of one window, since an emulator is some fifty times slower than a processor, and of one line, since an
+# answer is printed as it stands.
+tr '\n' ' ' >"$scratch/passage" <<'TEXT'
 The lighthouse of Alexandria was built in the third century BC. It was more than 100 metres high, for many centuries
 among the tallest structures made by man. Three earthquakes between 956 and 1323 damaged it.
 TEXT

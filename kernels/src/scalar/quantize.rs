@@ -13,7 +13,7 @@ pub(crate) fn inverse_scale(absmax: f32) -> f32 {
     if absmax > SMALLEST_ABSMAX && absmax < f32::INFINITY { 127.0 / absmax } else { 0.0 }
 }
 
-/// absmax / 127, or 0 where [`inverse_scale`] is 0.
+/// absmax / 127; 0 for a token of zeros or one whose absmax is not finite.
 #[inline]
 pub fn scale(absmax: f32) -> f32 {
     if absmax > SMALLEST_ABSMAX && absmax < f32::INFINITY { absmax * (1.0 / 127.0) } else { 0.0 }
