@@ -1,6 +1,6 @@
 //! Blocks of 1 output × 4 inputs, in panels of columns.
 
-use super::section::{Arrays, MatrixError, Shape};
+use super::section::{Arrays, MatrixError, Shape, accessors};
 
 /// A validated input-block matrix.
 ///
@@ -15,6 +15,8 @@ pub struct InputBlock<'a> {
 }
 
 impl<'a> InputBlock<'a> {
+    accessors!("`[panels · rows + 1]`, in blocks.", "`[blocks]`: columns divided by 4.", "`[blocks][4]`.");
+
     pub(super) fn from_checked(shape: Shape, arrays: Arrays<'a>) -> Self {
         Self { shape, arrays }
     }
@@ -50,16 +52,6 @@ impl<'a> InputBlock<'a> {
         self.arrays.pointers.get(i).map_or(0, |&p| p as usize)
     }
 
-    /// Outputs.
-    pub fn rows(&self) -> usize {
-        self.shape.rows
-    }
-
-    /// Inputs.
-    pub fn cols(&self) -> usize {
-        self.shape.cols
-    }
-
     /// Panels of columns.
     pub fn panels(&self) -> usize {
         self.shape.panels()
@@ -73,46 +65,6 @@ impl<'a> InputBlock<'a> {
     /// Blocks in all rows.
     pub fn block_count(&self) -> usize {
         self.shape.groups
-    }
-
-    /// Scale of a row.
-    pub fn scale(&self, row: usize) -> f32 {
-        self.arrays.scales.get(row).copied().unwrap_or(0.0)
-    }
-
-    /// Bias of a row.
-    pub fn bias(&self, row: usize) -> f32 {
-        self.arrays.bias.get(row).copied().unwrap_or(0.0)
-    }
-
-    /// `[rows]`.
-    pub fn scales(&self) -> &'a [f32] {
-        self.arrays.scales
-    }
-
-    /// `[rows]`.
-    pub fn biases(&self) -> &'a [f32] {
-        self.arrays.bias
-    }
-
-    /// `[rows]`: the sum of each row's weights.
-    pub fn row_sums(&self) -> &'a [i32] {
-        self.arrays.row_sums
-    }
-
-    /// `[panels · rows + 1]`, in blocks.
-    pub fn pointers(&self) -> &'a [u32] {
-        self.arrays.pointers
-    }
-
-    /// `[blocks]`: columns divided by 4.
-    pub fn indices(&self) -> &'a [u16] {
-        self.arrays.indices
-    }
-
-    /// `[blocks][4]`.
-    pub fn weights(&self) -> &'a [i8] {
-        self.arrays.weights
     }
 
     /// The blocks of a row inside a panel: the index (columns divided by 4) and 4 weights each.

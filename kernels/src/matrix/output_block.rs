@@ -1,6 +1,6 @@
 //! Blocks of 4 outputs × 1 input, fused to tiles of 4 × 4.
 
-use super::section::{Arrays, MatrixError, Shape};
+use super::section::{Arrays, MatrixError, Shape, accessors};
 
 /// A validated output-block matrix.
 ///
@@ -14,6 +14,8 @@ pub struct OutputBlock<'a> {
 }
 
 impl<'a> OutputBlock<'a> {
+    accessors!("`[rows / 4 + 1]`, in tiles.", "`[tiles][4]`: columns.", "`[tiles][4 outputs][4 inputs]`.");
+
     pub(super) fn from_checked(shape: Shape, arrays: Arrays<'a>) -> Self {
         Self { shape, arrays }
     }
@@ -44,59 +46,9 @@ impl<'a> OutputBlock<'a> {
         Ok(())
     }
 
-    /// Outputs.
-    pub fn rows(&self) -> usize {
-        self.shape.rows
-    }
-
-    /// Inputs.
-    pub fn cols(&self) -> usize {
-        self.shape.cols
-    }
-
     /// Tiles of 4 outputs × 4 gathered inputs in all strips.
     pub fn tile_count(&self) -> usize {
         self.shape.groups
-    }
-
-    /// Scale of a row.
-    pub fn scale(&self, row: usize) -> f32 {
-        self.arrays.scales.get(row).copied().unwrap_or(0.0)
-    }
-
-    /// Bias of a row.
-    pub fn bias(&self, row: usize) -> f32 {
-        self.arrays.bias.get(row).copied().unwrap_or(0.0)
-    }
-
-    /// `[rows]`.
-    pub fn scales(&self) -> &'a [f32] {
-        self.arrays.scales
-    }
-
-    /// `[rows]`.
-    pub fn biases(&self) -> &'a [f32] {
-        self.arrays.bias
-    }
-
-    /// `[rows]`: the sum of each row's weights.
-    pub fn row_sums(&self) -> &'a [i32] {
-        self.arrays.row_sums
-    }
-
-    /// `[rows / 4 + 1]`, in tiles.
-    pub fn pointers(&self) -> &'a [u32] {
-        self.arrays.pointers
-    }
-
-    /// `[tiles][4]`: columns.
-    pub fn indices(&self) -> &'a [u16] {
-        self.arrays.indices
-    }
-
-    /// `[tiles][4 outputs][4 inputs]`.
-    pub fn weights(&self) -> &'a [i8] {
-        self.arrays.weights
     }
 
     /// The tiles of a strip: 4 columns and 16 weights each.

@@ -78,6 +78,62 @@ impl fmt::Display for MatrixError {
 
 impl core::error::Error for MatrixError {}
 
+/// The accessors that both patterns share. The arguments document the arrays of blocks.
+macro_rules! accessors {
+    ($pointers:literal, $indices:literal, $weights:literal) => {
+        /// Outputs.
+        pub fn rows(&self) -> usize {
+            self.shape.rows
+        }
+
+        /// Inputs.
+        pub fn cols(&self) -> usize {
+            self.shape.cols
+        }
+
+        /// Scale of a row.
+        pub fn scale(&self, row: usize) -> f32 {
+            self.arrays.scales.get(row).copied().unwrap_or(0.0)
+        }
+
+        /// Bias of a row.
+        pub fn bias(&self, row: usize) -> f32 {
+            self.arrays.bias.get(row).copied().unwrap_or(0.0)
+        }
+
+        /// `[rows]`.
+        pub fn scales(&self) -> &'a [f32] {
+            self.arrays.scales
+        }
+
+        /// `[rows]`.
+        pub fn biases(&self) -> &'a [f32] {
+            self.arrays.bias
+        }
+
+        /// `[rows]`: the sum of each row's weights.
+        pub fn row_sums(&self) -> &'a [i32] {
+            self.arrays.row_sums
+        }
+
+        #[doc = $pointers]
+        pub fn pointers(&self) -> &'a [u32] {
+            self.arrays.pointers
+        }
+
+        #[doc = $indices]
+        pub fn indices(&self) -> &'a [u16] {
+            self.arrays.indices
+        }
+
+        #[doc = $weights]
+        pub fn weights(&self) -> &'a [i8] {
+            self.arrays.weights
+        }
+    };
+}
+pub(super) use accessors;
+
 /// The header's fields and where the arrays lie.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
