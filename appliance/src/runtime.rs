@@ -91,11 +91,7 @@ impl Decoding {
             (8..=most).contains(&max_seq_len),
             "--max-seq-len {max_seq_len}: this model reads windows of 8 to {most} tokens"
         );
-        // A shorter window than the model was packed for must still move on by more than it shares.
-        let doc_stride = args.doc_stride.unwrap_or_else(|| match args.max_seq_len {
-            Some(asked) => config.doc_stride.min(asked / 3),
-            None => config.doc_stride,
-        });
+        let doc_stride = args.doc_stride.unwrap_or_else(|| config.doc_stride_for(max_seq_len));
         ensure!(
             doc_stride < max_seq_len,
             "--doc-stride {doc_stride}: must be below the window's {max_seq_len} tokens (--max-seq-len)"

@@ -8,7 +8,8 @@ pub struct Options {
     /// Starts and ends examined per window, and spans kept over all windows (at most
     /// [`crate::span::MAX_N_BEST`]); the score is a softmax over the spans kept.
     pub n_best: usize,
-    /// Tokens that neighbouring windows of a long passage share; `None` for the model's own.
+    /// Tokens that neighbouring windows of a long passage share; `None` for
+    /// [`crate::format::Config::doc_stride_for`] the window.
     pub doc_stride: Option<usize>,
 }
 

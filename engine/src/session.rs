@@ -99,7 +99,7 @@ impl<'s> Session<'s> {
         }
         let model = self.model;
         let (tokenizer, special) = (model.tokenizer(), model.config().special);
-        let overlap = options.doc_stride.unwrap_or(model.config().doc_stride);
+        let overlap = options.doc_stride.unwrap_or(model.config().doc_stride_for(self.buffers.max_tokens));
         let question_len = self.read_question(question, overlap)?;
         let capacity = self.buffers.max_tokens - SPECIAL_TOKENS - question_len;
         let mut best = [Candidate::default(); MAX_N_BEST];

@@ -137,10 +137,7 @@ pub unsafe extern "C" fn blockspan_session_new(
         let model: &'static Model = unsafe { &*Arc::as_ptr(&shared) };
         let runtime = Runtime { parallel, ..Runtime::default() };
         let engine = blockspan_engine::Session::with(model.engine(), max_seq_len, workspace, runtime)?;
-        let config = model.engine().config();
-        // A window shorter than the model was packed for must still move on by more than it shares.
-        let shorter = max_seq_len < config.max_seq_len;
-        let doc_stride = if shorter { config.doc_stride.min(max_seq_len / 3) } else { config.doc_stride };
+        let doc_stride = model.engine().config().doc_stride_for(max_seq_len);
         let made =
             Session { engine: Mutex::new(engine), doc_stride, _workspace: own, _pool: pool, _model: shared };
         // SAFETY: the caller's promise for `session`.

@@ -66,6 +66,12 @@ impl Config {
         self.hidden.checked_div(self.heads).unwrap_or(0)
     }
 
+    /// Default overlap of windows of `max_seq_len` tokens: a window shorter than the model was packed for must
+    /// still move on by more than it shares.
+    pub fn doc_stride_for(&self, max_seq_len: usize) -> usize {
+        if max_seq_len < self.max_seq_len { self.doc_stride.min(max_seq_len / 3) } else { self.doc_stride }
+    }
+
     fn check(&self) -> Result<(), &'static str> {
         let multiple_of_4 = |n: usize| n > 0 && n <= 65_536 && n.is_multiple_of(4);
         if !multiple_of_4(self.hidden) || !multiple_of_4(self.intermediate) {
