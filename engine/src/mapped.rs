@@ -19,7 +19,7 @@ impl MappedFile {
     /// does): the checks of `Model::parse` hold for the bytes that it saw.
     ///
     /// # Errors
-    /// Whatever the operating system says; an empty file cannot be mapped either.
+    /// Whatever the operating system says; something that is not a regular file.
     #[expect(unsafe_code, reason = "the one mapping call")]
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
