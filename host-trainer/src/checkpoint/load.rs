@@ -14,7 +14,7 @@ use crate::config::{Config, HEAD_BIAS, HEAD_WEIGHT};
 /// [`Config::parameters`] lists.
 pub type Parameters = BTreeMap<String, Vec<f32>>;
 
-/// Reads `model.safetensors` in `directory`; see [`Reader`] for what it may hold.
+/// Reads the weights in `directory`; see [`Reader`] for what it may hold.
 ///
 /// Poolers, other heads (`cls.*`) and `position_ids` are ignored. Without `qa_outputs` the head is drawn from a
 /// normal distribution of deviation `initializer_range` by `seed`, its bias is 0, and the second value is true.

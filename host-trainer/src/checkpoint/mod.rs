@@ -1,4 +1,4 @@
-//! Hugging Face model directories: `model.safetensors`, `config.json` and the tokenizer's files.
+//! Hugging Face model directories: weights, `config.json` and the tokenizer's files.
 
 mod load;
 mod reader;
