@@ -13,8 +13,8 @@ use blockspan_trainer::features::WindowOptions;
 use blockspan_trainer::loss::Weights;
 use blockspan_trainer::optimizer::AdamWOptions;
 use blockspan_trainer::pattern::{Census, Pattern};
-use blockspan_trainer::schedule::Schedule;
-use blockspan_trainer::train::{Options, Pruning, finetune};
+use blockspan_trainer::schedule::{Decay, Schedule};
+use blockspan_trainer::train::{Options, Pruning, Report, Runtime, Saving, finetune};
 use candle_core::Device;
 
 const WINDOWS: WindowOptions = WindowOptions { max_seq_len: 24, doc_stride: 8 };
@@ -27,8 +27,10 @@ fn options(root: &Path, out: &str, epochs: usize, pruning: Option<Pruning>) -> O
         teacher: None,
         weights: Weights { distill: 0.5, temperature: 2.0, hidden: 1.0 },
         epochs,
-        schedule: Schedule { peak: 1e-2, warmup: 0.1 },
+        schedule: Schedule { peak: 1e-2, warmup: 0.1, decay: Decay::Linear },
         batch_size: 2,
+        accumulation: 1,
+        shrink_batch: false,
         windows: WINDOWS,
         seed: 7,
         pruning,
@@ -36,8 +38,14 @@ fn options(root: &Path, out: &str, epochs: usize, pruning: Option<Pruning>) -> O
         optimizer: AdamWOptions::default(),
         max_grad_norm: 1.0,
         max_time: None,
-        save_every: None,
+        eval: None,
+        eval_every: None,
+        saving: Saving::default(),
     }
+}
+
+fn run(options: &Options) -> Result<Report> {
+    finetune(options, Runtime::on(&Device::Cpu))
 }
 
 /// Zeros and blocks of all encoder matrices of a saved directory.
@@ -54,7 +62,7 @@ fn pruned_weights_are_exactly_zero_after_training_and_locking() -> Result<()> {
         let root = tempfile::tempdir()?;
         common::write_base(root.path(), 2);
         let pruning = Some(Pruning::OneShot { pattern, sparsity: 0.75 });
-        let report = finetune(&options(root.path(), "sparse", 3, pruning), &Device::Cpu)?;
+        let report = run(&options(root.path(), "sparse", 3, pruning))?;
         // Two layers of four 16 × 16 and two 32 × 16 matrices, three quarters of each.
         let pruned = 2 * (4 * 256 + 2 * 512) * 3 / 4;
         assert_eq!(report.pruned, pruned);
@@ -67,7 +75,7 @@ fn pruned_weights_are_exactly_zero_after_training_and_locking() -> Result<()> {
             teacher: Some(root.path().join("base")),
             ..options(root.path(), "locked", 2, Some(Pruning::Lock { pattern: None }))
         };
-        assert_eq!(finetune(&lock, &Device::Cpu)?.pruned, pruned);
+        assert_eq!(run(&lock)?.pruned, pruned);
         assert_eq!(census(&root.path().join("locked"))?, after);
     }
     Ok(())
@@ -77,8 +85,8 @@ fn pruned_weights_are_exactly_zero_after_training_and_locking() -> Result<()> {
 fn the_loss_falls_and_the_answers_are_learnt() -> Result<()> {
     let root = tempfile::tempdir()?;
     common::write_base(root.path(), 3);
-    let first = finetune(&options(root.path(), "short", 1, None), &Device::Cpu)?;
-    let last = finetune(&options(root.path(), "long", 60, None), &Device::Cpu)?;
+    let first = run(&options(root.path(), "short", 1, None))?;
+    let last = run(&options(root.path(), "long", 60, None))?;
     assert!(last.loss < 0.2 * first.loss, "{} then {}", first.loss, last.loss);
     let dataset = Dataset::read(root.path().join("data.json"))?;
     let options = evaluate::Options { windows: WINDOWS, ..evaluate::Options::default() };
@@ -92,14 +100,14 @@ fn a_seed_repeats_the_run_bit_for_bit() -> Result<()> {
     let root = tempfile::tempdir()?;
     common::write_base(root.path(), 4);
     let pruning = Some(Pruning::OneShot { pattern: Pattern::OutputBlock, sparsity: 0.5 });
-    let run = |out: &str, seed| -> Result<Vec<u8>> {
+    let trained = |out: &str, seed| -> Result<Vec<u8>> {
         let teacher = Some(root.path().join("base"));
-        finetune(&Options { seed, teacher, ..options(root.path(), out, 2, pruning) }, &Device::Cpu)?;
+        run(&Options { seed, teacher, ..options(root.path(), out, 2, pruning) })?;
         Ok(std::fs::read(root.path().join(out).join("model.safetensors"))?)
     };
-    let first = run("a", 1)?;
-    assert_eq!(first, run("b", 1)?);
-    assert_ne!(first, run("c", 2)?);
+    let first = trained("a", 1)?;
+    assert_eq!(first, trained("b", 1)?);
+    assert_ne!(first, trained("c", 2)?);
     Ok(())
 }
 
@@ -108,7 +116,7 @@ fn frozen_embeddings_stay() -> Result<()> {
     let root = tempfile::tempdir()?;
     let config = common::write_base(root.path(), 5);
     let frozen = Options { freeze_embeddings: true, ..options(root.path(), "out", 1, None) };
-    finetune(&frozen, &Device::Cpu)?;
+    run(&frozen)?;
     let (before, _) = checkpoint::load(&root.path().join("base"), &config, 0)?;
     let (after, _) = checkpoint::load(&root.path().join("out"), &config, 0)?;
     for (name, values) in before {
@@ -127,10 +135,10 @@ fn time_ends_a_run_and_what_was_learnt_is_saved() -> Result<()> {
     common::write_base(root.path(), 6);
     let short = Options {
         max_time: Some(Duration::from_millis(300)),
-        save_every: Some(Duration::ZERO),
+        saving: Saving { every: Some(Duration::ZERO), ..Saving::default() },
         ..options(root.path(), "out", 1_000_000, None)
     };
-    let report = finetune(&short, &Device::Cpu)?;
+    let report = run(&short)?;
     assert!(report.steps > 0 && report.steps < 3_000_000);
     assert_ne!(
         std::fs::read(root.path().join("out/model.safetensors"))?,
@@ -143,7 +151,7 @@ fn time_ends_a_run_and_what_was_learnt_is_saved() -> Result<()> {
 fn what_cannot_be_trained_is_refused() -> Result<()> {
     let root = tempfile::tempdir()?;
     common::write_base(root.path(), 8);
-    let refused = |options: Options| format!("{:#}", finetune(&options, &Device::Cpu).expect_err("refused"));
+    let refused = |options: Options| format!("{:#}", run(&options).expect_err("refused"));
     let plain = options(root.path(), "out", 1, None);
 
     let lock = refused(Options { pruning: Some(Pruning::Lock { pattern: None }), ..plain.clone() });

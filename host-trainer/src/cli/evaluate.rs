@@ -47,15 +47,10 @@ pub fn print_scores(args: &Evaluate, device: &Device) -> Result<()> {
         let json = serde_json::to_string_pretty(&evaluation.predictions)? + "\n";
         checkpoint::write_atomically(path, json.as_bytes())?;
     }
-    print(&evaluation);
-    Ok(())
-}
-
-/// Prints scores in one line.
-pub fn print(evaluation: &evaluate::Evaluation) {
     let scores = evaluation.scores;
     println!(
         "EM {:.2}  F1 {:.2}  ({} questions, {} windows)",
         scores.exact_match, scores.f1, scores.total, evaluation.windows
     );
+    Ok(())
 }

@@ -49,17 +49,21 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let result = device(cli.device).and_then(|device| match &cli.command {
         Command::Finetune(args) => finetune::finetune(args, &device),
-        Command::Evaluate(args) => evaluate::print_scores(args, &device),
-        Command::Pack(args) => pack::pack_model(args),
-        Command::Inspect(args) => inspect::inspect(args),
+        Command::Evaluate(args) => evaluate::print_scores(args, &device).map(done),
+        Command::Pack(args) => pack::pack_model(args).map(done),
+        Command::Inspect(args) => inspect::inspect(args).map(done),
     });
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             eprintln!("error: {}", format!("{error:#}").replace('\n', " "));
             ExitCode::from(2)
         }
     }
+}
+
+fn done((): ()) -> ExitCode {
+    ExitCode::SUCCESS
 }
 
 fn device(kind: DeviceKind) -> Result<Device> {

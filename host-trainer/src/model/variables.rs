@@ -55,6 +55,15 @@ impl Variables {
         self.tensors.get(name).with_context(|| format!("{name} is missing"))
     }
 
+    /// Gives a parameter new values, which every network over these variables sees.
+    ///
+    /// # Errors
+    /// A parameter that is not trained, or values of another shape.
+    pub fn set(&self, name: &str, values: &Tensor) -> Result<()> {
+        let var = self.trained.get(name).with_context(|| format!("{name} is not trained"))?;
+        Ok(var.set(values)?)
+    }
+
     /// The parameters that are trained, in the order of their names.
     pub fn vars(&self) -> impl Iterator<Item = (&str, &Var)> {
         self.trained.iter().map(|(name, var)| (name.as_str(), var))

@@ -1,7 +1,19 @@
-//! The training loop.
+//! The training loop, what it saves and what it shows.
 
+pub mod exchange;
+mod interrupt;
+mod measure;
+mod memory;
+pub mod metrics;
+mod options;
 mod progress;
 mod session;
+mod setup;
+mod state;
+mod store;
+mod tensors;
 
-pub use progress::Progress;
-pub use session::{Options, Pruning, Report, finetune};
+pub use exchange::{Alone, Exchange};
+pub use interrupt::{Interrupt, exit_status};
+pub use options::{Options, Pruning, Report, Saving};
+pub use session::{Runtime, finetune};

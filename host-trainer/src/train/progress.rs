@@ -2,55 +2,66 @@
 
 use core::time::Duration;
 use std::io::IsTerminal;
-use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Steps between two lines when stderr is not a terminal.
 const STEPS_PER_LINE: usize = 20;
 
-/// Smooths the loss: the weight of the newest step.
-const NEWEST: f64 = 0.05;
-
-/// Loss, speed and time left of a run.
-pub struct Progress {
-    bar: Option<ProgressBar>,
-    start: Instant,
-    loss: Option<f64>,
-    tokens: usize,
-}
-
 /// The bar's length: it counts progress, which may be bounded by time rather than by steps.
 const UNITS: u64 = 10_000;
 
+/// Where a run stands after a step.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing {
+    /// Steps taken.
+    pub step: usize,
+    /// The share of the run that is done, 0 to 1.
+    pub done: f64,
+    /// Seconds left, by the speed so far.
+    pub left: f64,
+    /// The smoothed loss.
+    pub loss: f64,
+    /// The learning rate.
+    pub rate: f64,
+    /// Tokens a second, since the run began or was resumed.
+    pub speed: f64,
+    /// The share of the encoder's weights that is pruned.
+    pub sparsity: f64,
+}
+
+/// Tells where a run stands.
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    silent: bool,
+}
+
 impl Progress {
-    /// Begins now.
-    pub fn new() -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{bar:30} {percent:>3} % {msg}")
+    /// Begins. A silent one tells nothing.
+    pub fn new(silent: bool) -> Self {
+        let bar = (!silent && std::io::stderr().is_terminal()).then(|| {
+            let style = ProgressStyle::with_template("{bar:24} {percent:>3} % {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::new(UNITS).with_style(style)
         });
-        Progress { bar, start: Instant::now(), loss: None, tokens: 0 }
+        Progress { bar, silent }
     }
 
-    /// Tells of one step: its number, the share of the run that is done, its loss and tokens.
-    pub fn step(&mut self, step: usize, done: f64, loss: f64, tokens: usize, rate: f64) {
-        self.tokens += tokens;
-        let smooth = self.loss.map_or(loss, |old| old + NEWEST * (loss - old));
-        self.loss = Some(smooth);
-        let elapsed = self.start.elapsed().as_secs_f64();
-        let speed = self.tokens as f64 / elapsed.max(1e-9);
-        let left = if done > 0.0 { elapsed * (1.0 - done) / done } else { 0.0 };
-        let message =
-            format!("loss {smooth:.4}  {speed:.0} tokens/s  {} left  lr {rate:.2e}", duration(left));
+    /// Tells of one step.
+    pub fn step(&self, standing: &Standing) {
+        let Standing { step, done, left, loss, rate, speed, sparsity } = *standing;
+        let mut message = format!("loss {loss:.4}  lr {rate:.2e}  {speed:.0} tokens/s");
+        if sparsity > 0.0 {
+            message += &format!("  {:.1} % pruned", 100.0 * sparsity);
+        }
+        message += &format!("  {} left", duration(left));
         match &self.bar {
             Some(bar) => {
                 bar.set_position((done * UNITS as f64) as u64);
                 bar.set_message(message);
             }
             None if step.is_multiple_of(STEPS_PER_LINE) => {
-                eprintln!("step {step}  {:.1} %  {message}", 100.0 * done);
+                self.line(&format!("step {step}  {:.1} %  {message}", 100.0 * done));
             }
             None => {}
         }
@@ -60,13 +71,9 @@ impl Progress {
     pub fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
-            None => eprintln!("{text}"),
+            None if !self.silent => eprintln!("{text}"),
+            None => {}
         }
-    }
-
-    /// The smoothed loss.
-    pub fn loss(&self) -> Option<f64> {
-        self.loss
     }
 
     /// Removes the bar.
@@ -77,14 +84,8 @@ impl Progress {
     }
 }
 
-impl Default for Progress {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// Hours, minutes and seconds.
-fn duration(seconds: f64) -> String {
+pub(super) fn duration(seconds: f64) -> String {
     let seconds = Duration::from_secs_f64(seconds.clamp(0.0, 1e9)).as_secs();
     format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }

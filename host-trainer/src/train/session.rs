@@ -1,290 +1,430 @@
-//! Fine-tuning from a directory to a directory.
+//! A run under way: the loop over the steps, and what happens between them.
 
-use core::time::Duration;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
-use blockspan_squad::Dataset;
+use anyhow::{Context, Result, bail, ensure};
+use blockspan_squad::Scores;
 use candle_core::{Device, Tensor};
 
-use super::Progress;
+use super::exchange::Exchange;
+use super::measure::Measure;
+use super::memory::with_less_memory;
+use super::metrics::{Metrics, Record};
+use super::progress::{Progress, Standing};
+use super::state::{Best, State};
+use super::store::Store;
+use super::{Alone, Interrupt, Options, Report, setup, tensors};
 use crate::batches::{Batch, shuffled};
-use crate::checkpoint::{self, Parameters};
+use crate::checkpoint;
 use crate::config::Config;
-use crate::features::{Feature, Labels, WindowOptions, features};
-use crate::loss::{Weights, loss};
+use crate::features::Feature;
+use crate::loss::loss;
 use crate::model::{BertForQuestionAnswering, Variables};
-use crate::optimizer::{AdamW, AdamWOptions};
-use crate::pattern::Pattern;
+use crate::optimizer::{AdamW, Gradients};
 use crate::prune::{self, Masks};
-use crate::schedule::Schedule;
 use crate::tokenizer::Tokenizer;
 
-/// How the encoder is pruned.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Pruning {
-    /// Once, before the first step, to this share of zeros.
-    OneShot {
-        /// The blocks.
-        pattern: Pattern,
-        /// The share of each matrix that becomes 0.
-        sparsity: f64,
-    },
-    /// The zero blocks with which the checkpoint came stay zero.
-    Lock {
-        /// The blocks that are expected, if any are.
-        pattern: Option<Pattern>,
-    },
+/// Smooths the loss: the weight of the newest step.
+const NEWEST: f64 = 0.05;
+
+/// Where a run happens.
+pub struct Runtime {
+    /// Where tensors live.
+    pub device: Device,
+    /// Asks the run to save itself and stop.
+    pub interrupt: Interrupt,
+    /// The other workers.
+    pub exchange: Box<dyn Exchange>,
 }
 
-/// A run.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The Hugging Face directory to begin with.
-    pub base: PathBuf,
-    /// SQuAD files to train on; one that is named twice counts twice.
-    pub train: Vec<PathBuf>,
-    /// The directory to write.
-    pub out: PathBuf,
-    /// A dense model to imitate.
-    pub teacher: Option<PathBuf>,
-    /// The parts of the loss.
-    pub weights: Weights,
-    /// Passes over the data.
-    pub epochs: usize,
-    /// The learning rate's course.
-    pub schedule: Schedule,
-    /// Windows per step.
-    pub batch_size: usize,
-    /// How passages are cut.
-    pub windows: WindowOptions,
-    /// Decides the order of the data and a fresh head.
-    pub seed: u64,
-    /// How the encoder is pruned; not at all for `None`.
-    pub pruning: Option<Pruning>,
-    /// Leaves the embeddings as they are: rare words, seen a few times, keep what pre-training gave them.
-    pub freeze_embeddings: bool,
-    /// The optimizer's constants.
-    pub optimizer: AdamWOptions,
-    /// The gradient is scaled down to this norm.
-    pub max_grad_norm: f64,
-    /// Ends the run early; the learning rate then decays by time where time is shorter than the epochs.
-    pub max_time: Option<Duration>,
-    /// Writes the directory every so often; always at the end of an epoch.
-    pub save_every: Option<Duration>,
+impl Runtime {
+    /// One worker that nothing interrupts.
+    pub fn on(device: &Device) -> Self {
+        Runtime { device: device.clone(), interrupt: Interrupt::default(), exchange: Box::new(Alone) }
+    }
 }
 
-/// What a run did.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Report {
-    /// Steps taken.
-    pub steps: usize,
-    /// Tokens trained on, without padding.
-    pub tokens: usize,
-    /// The smoothed loss at the end.
-    pub loss: f64,
-    /// Weights that are exactly 0 because they are pruned.
-    pub pruned: usize,
-}
-
-/// Fine-tunes as `options` say and writes a Hugging Face directory.
+/// Fine-tunes as `options` say and writes a Hugging Face directory, with checkpoints on the way.
 ///
 /// # Errors
 /// Anything wrong with the files, named with its place; a loss that is no longer finite; a failure to
-/// write. What was saved before stays.
-pub fn finetune(options: &Options, device: &Device) -> Result<Report> {
+/// write. The checkpoints that were saved before stay whole.
+pub fn finetune(options: &Options, runtime: Runtime) -> Result<Report> {
     ensure!(options.batch_size > 0, "--batch-size 0: give at least 1");
+    ensure!(options.accumulation > 0, "--gradient-accumulation 0: give at least 1");
+    ensure!(options.saving.every_steps != Some(0), "--save-every 0: give at least 1");
+    ensure!(options.eval_every != Some(0), "--eval-every 0: give at least 1");
     let config = Config::read(&options.base)?;
     options.windows.check(&config)?;
     let tokenizer = Tokenizer::read(&options.base)?;
     tokenizer.check(&config).with_context(|| options.base.display().to_string())?;
-    let data = training_features(options, &tokenizer)?;
-    let (mut parameters, fresh_head) = checkpoint::load(&options.base, &config, options.seed)?;
-    let masks = pruned(options, &config, &mut parameters)?;
+    let data = setup::training_features(options, &tokenizer)?;
+    let measure = options.eval.as_deref().map(|path| Measure::new(path, options, &tokenizer)).transpose()?;
+    let store = Store::new(&options.out);
+    let mut state = State::new(options.recipe(), &data, options.batch_size);
+    let last = store.steps()?.last().copied();
+    let (parameters, masks) = match last.filter(|_| options.saving.resume) {
+        Some(step) => {
+            let saved = State::read(&store.path(step))?;
+            saved.check(&state)?;
+            state = saved;
+            (checkpoint::load(&store.path(step), &config, options.seed)?.0, Masks::new())
+        }
+        None => {
+            if !(options.saving.resume || options.saving.overwrite) {
+                store.check_empty()?;
+            }
+            let (mut parameters, _) = checkpoint::load(&options.base, &config, options.seed)?;
+            let masks = setup::first_masks(options, &config, &mut parameters)?;
+            (parameters, masks)
+        }
+    };
     let teacher = options
         .teacher
         .as_deref()
-        .map(|path| load_teacher(path, &config, options.weights, device))
+        .map(|path| setup::load_teacher(path, &config, options.weights, &runtime.device))
         .transpose()?;
-    checkpoint::check_writable(&options.out)?;
-    let progress = Progress::new();
-    progress.line(&format!(
-        "{} windows, {} tokens; {}head; {} pruned weights",
-        data.len(),
-        data.iter().map(|f| f.input_ids.len()).sum::<usize>(),
-        if fresh_head { "fresh " } else { "trained " },
-        prune::assert_pruned(&parameters, &masks)?
-    ));
-    Session::new(options, config, &parameters, masks, teacher, tokenizer.pad, device)?.run(&data, progress)
-}
-
-fn training_features(options: &Options, tokenizer: &Tokenizer) -> Result<Vec<Feature>> {
-    let mut all = Vec::new();
-    for path in &options.train {
-        let dataset = Dataset::read(path)?;
-        dataset.check_answers()?;
-        let windows = features(&dataset, tokenizer, options.windows, Labels::Train);
-        all.extend(windows.with_context(|| path.display().to_string())?);
-    }
-    ensure!(!all.is_empty(), "--train: the files hold no question");
-    Ok(all)
-}
-
-fn pruned(options: &Options, config: &Config, parameters: &mut Parameters) -> Result<Masks> {
-    let masks = match options.pruning {
-        None => Masks::new(),
-        Some(Pruning::OneShot { pattern, sparsity }) => {
-            prune::one_shot(config, parameters, pattern, sparsity)?
+    // Nothing is written before this line.
+    let silent = runtime.exchange.rank() != 0;
+    let progress = Progress::new(silent);
+    let metrics = if silent {
+        None
+    } else {
+        checkpoint::check_writable(&options.out)?;
+        if state.step == 0 {
+            store.clear()?;
         }
-        Some(Pruning::Lock { pattern }) => {
-            prune::lock(config, parameters, pattern).with_context(|| options.base.display().to_string())?.0
-        }
+        store.prepare()?;
+        Some(Metrics::open(&options.out, state.step)?)
     };
-    prune::apply(parameters, &masks);
-    Ok(masks)
+    let variables = Variables::trained(&config, &parameters, &runtime.device, |name| {
+        !(options.freeze_embeddings && name.starts_with("bert.embeddings."))
+    })?;
+    drop(parameters);
+    let mut session = Session {
+        model: BertForQuestionAnswering::new(&config, &variables, &BTreeMap::new())?,
+        optimizer: AdamW::new(variables.vars(), options.optimizer)?,
+        masks: Masks::new(),
+        sparsity: 0.0,
+        resumed: (state.tokens, state.seconds),
+        saved: (state.step, Instant::now()),
+        start: Instant::now(),
+        pad: tokenizer.pad,
+        options,
+        config,
+        variables,
+        teacher,
+        measure,
+        scores: None,
+        data,
+        state,
+        store,
+        metrics,
+        progress,
+        runtime,
+    };
+    if session.state.step > 0 {
+        let path = session.store.path(session.state.step);
+        let masks = tensors::read(&path, &mut session.optimizer, session.state.step)?;
+        session.install(masks)?;
+        session.progress.line(&format!("resumed from {}", path.display()));
+    } else {
+        session.install(masks)?;
+    }
+    session.run()
 }
 
-fn load_teacher(
-    path: &Path,
-    student: &Config,
-    weights: Weights,
-    device: &Device,
-) -> Result<BertForQuestionAnswering> {
-    let config = Config::read(path)?;
-    ensure!(
-        config.vocab_size == student.vocab_size,
-        "{}: the teacher's vocabulary of {} differs from the student's {}; both must share one tokenizer",
-        path.display(),
-        config.vocab_size,
-        student.vocab_size
-    );
-    let shape = |config: &Config| (config.num_hidden_layers, config.hidden_size);
-    ensure!(
-        weights.hidden == 0.0 || shape(&config) == shape(student),
-        "{}: the teacher's layers and hidden size {:?} differ from the student's {:?}; leave out \
-         --hidden-weight",
-        path.display(),
-        shape(&config),
-        shape(student)
-    );
-    let (parameters, fresh_head) = checkpoint::load(path, &config, 0)?;
-    ensure!(!fresh_head, "{}: the teacher has no qa_outputs; give a fine-tuned model", path.display());
-    let variables = Variables::frozen(&config, &parameters, device)?;
-    BertForQuestionAnswering::new(&config, &variables, &BTreeMap::new())
-}
-
-/// A run under way.
+/// See [`finetune`].
 struct Session<'a> {
     options: &'a Options,
+    runtime: Runtime,
     config: Config,
     variables: Variables,
     masks: Masks,
+    /// The share of the encoder's weights that the masks prune.
+    sparsity: f64,
     model: BertForQuestionAnswering,
     teacher: Option<BertForQuestionAnswering>,
     optimizer: AdamW,
+    data: Vec<Feature>,
+    measure: Option<Measure>,
+    /// The newest evaluation and its step.
+    scores: Option<(usize, Scores)>,
     pad: u32,
-    device: &'a Device,
+    state: State,
+    store: Store,
+    /// Nothing for a worker that writes no files.
+    metrics: Option<Metrics>,
+    progress: Progress,
     start: Instant,
-    saved: Instant,
+    /// Tokens and seconds when this process began.
+    resumed: (usize, f64),
+    /// The step of the newest checkpoint, and when it was saved.
+    saved: (usize, Instant),
 }
 
-impl<'a> Session<'a> {
-    fn new(
-        options: &'a Options,
-        config: Config,
-        parameters: &Parameters,
-        masks: Masks,
-        teacher: Option<BertForQuestionAnswering>,
-        pad: u32,
-        device: &'a Device,
-    ) -> Result<Self> {
-        let variables = Variables::trained(&config, parameters, device, |name| {
-            !(options.freeze_embeddings && name.starts_with("bert.embeddings."))
-        })?;
-        let mut mask_tensors = BTreeMap::new();
-        for (name, mask) in &masks {
-            let shape = variables.get(name)?.shape();
-            mask_tensors.insert(name.clone(), Tensor::from_slice(mask, shape, device)?);
+/// What one step showed.
+struct Step {
+    loss: f64,
+    tokens: usize,
+    gradient_norm: f64,
+    seconds: f64,
+}
+
+impl Session<'_> {
+    fn run(mut self) -> Result<Report> {
+        let per_epoch = self.data.len().div_ceil(self.step_windows());
+        let total = per_epoch * self.options.epochs;
+        self.progress.line(&format!(
+            "{} windows, {} tokens; {} steps; {:.1} % of the encoder pruned",
+            self.data.len(),
+            self.data.iter().map(|f| f.input_ids.len()).sum::<usize>(),
+            total,
+            100.0 * self.sparsity
+        ));
+        let mut order = (usize::MAX, Vec::new());
+        let mut interrupted = None;
+        loop {
+            interrupted = interrupted.or(self.agree()?);
+            let done = self.done(total);
+            if interrupted.is_some() || done >= 1.0 {
+                break;
+            }
+            let (epoch, place) = (self.state.step / per_epoch, self.state.step % per_epoch);
+            if order.0 != epoch {
+                let windows = self.step_windows();
+                order = (epoch, shuffled(&self.data, windows, self.options.seed, epoch));
+            }
+            let rate = self.options.schedule.rate(done);
+            let step = self.step(&order.1[place], rate)?;
+            self.tell(&step, rate, per_epoch, total)?;
+            self.measure_and_save(per_epoch)?;
         }
-        Ok(Session {
-            model: BertForQuestionAnswering::new(&config, &variables, &mask_tensors)?,
-            optimizer: AdamW::new(variables.vars(), options.optimizer)?,
-            options,
-            config,
-            variables,
-            masks,
-            teacher,
-            pad,
-            device,
-            start: Instant::now(),
-            saved: Instant::now(),
+        if interrupted.is_none() {
+            self.evaluate()?;
+        }
+        self.save()?;
+        let pruned = prune::assert_pruned(&self.variables.to_parameters()?, &self.masks)?;
+        if interrupted.is_none() && self.metrics.is_some() {
+            let parameters = self.variables.to_parameters()?;
+            checkpoint::save(&self.options.out, &self.options.base, &self.config, &parameters)?;
+        }
+        self.progress.finish();
+        Ok(Report {
+            steps: self.state.step,
+            tokens: self.state.tokens,
+            loss: self.state.loss.unwrap_or(0.0),
+            pruned,
+            interrupted,
+            scores: self.scores.map(|(_, scores)| scores),
         })
     }
 
-    fn run(mut self, data: &[Feature], mut progress: Progress) -> Result<Report> {
-        let per_epoch = data.len().div_ceil(self.options.batch_size);
-        let total = per_epoch * self.options.epochs;
-        let mut report = Report { steps: 0, tokens: 0, loss: 0.0, pruned: 0 };
-        'epochs: for epoch in 0..self.options.epochs {
-            for indices in shuffled(data, self.options.batch_size, self.options.seed, epoch) {
-                let done = self.progress(report.steps, total);
-                if done >= 1.0 {
-                    break 'epochs;
-                }
-                let batch = Batch::new(data, &indices, self.pad, self.device)?;
-                let rate = self.options.schedule.rate(done);
-                let value = self.step(&batch, rate)?;
-                ensure!(
-                    value.is_finite(),
-                    "step {}: the loss is {value}; lower --lr (what was saved before stays)",
-                    report.steps
-                );
-                report.steps += 1;
-                report.tokens += batch.tokens;
-                progress.step(report.steps, self.progress(report.steps, total), value, batch.tokens, rate);
-                if self.options.save_every.is_some_and(|every| self.saved.elapsed() >= every) {
-                    report.pruned = self.save()?;
-                }
-            }
-            report.pruned = self.save()?;
-            progress.line(&format!("epoch {} done, {} pruned weights are 0", epoch + 1, report.pruned));
+    /// Windows of one step over all workers.
+    fn step_windows(&self) -> usize {
+        self.options.step_windows().saturating_mul(self.runtime.exchange.workers().max(1))
+    }
+
+    /// Takes the time, and returns the signal that asks to stop: the same on all workers.
+    fn agree(&mut self) -> Result<Option<usize>> {
+        self.state.seconds = self.resumed.1 + self.start.elapsed().as_secs_f64();
+        let signal = self.runtime.interrupt.signal();
+        let workers = self.runtime.exchange.workers();
+        if workers < 2 {
+            return Ok(signal);
         }
-        report.pruned = self.save()?;
-        report.loss = progress.loss().unwrap_or(0.0);
-        progress.finish();
-        Ok(report)
+        let mine = [self.state.seconds, signal.unwrap_or(0) as f64];
+        let mut shared = Tensor::new(&mine, &Device::Cpu)?;
+        self.runtime.exchange.sum(&mut [&mut shared])?;
+        let [seconds, signals] = shared.to_vec1::<f64>()?[..] else {
+            bail!("workers exchanged another shape")
+        };
+        self.state.seconds = seconds / workers as f64;
+        // The number itself where one worker was asked; where several were, any of them will do.
+        Ok((signals > 0.0).then(|| signal.unwrap_or(signals as usize)))
     }
 
     /// The share of the run that is done, by steps or by time, whichever is further.
-    fn progress(&self, steps: usize, total: usize) -> f64 {
-        let by_steps = steps as f64 / total.max(1) as f64;
-        let by_time = self
-            .options
-            .max_time
-            .map_or(0.0, |limit| self.start.elapsed().as_secs_f64() / limit.as_secs_f64().max(1e-9));
+    fn done(&self, total: usize) -> f64 {
+        let by_steps = self.state.step as f64 / total.max(1) as f64;
+        let by_time =
+            self.options.max_time.map_or(0.0, |limit| self.state.seconds / limit.as_secs_f64().max(1e-9));
         by_steps.max(by_time).min(1.0)
     }
 
-    fn step(&mut self, batch: &Batch, rate: f64) -> Result<f64> {
-        let output = self.model.forward(&batch.input)?;
-        let teacher = self.teacher.as_ref().map(|teacher| teacher.forward(&batch.input)).transpose()?;
-        let loss = loss(&output, teacher.as_ref(), batch, self.options.weights)?;
-        let value = f64::from(loss.to_scalar::<f32>()?);
-        if value.is_finite() {
-            let gradients = loss.backward()?;
-            self.optimizer.step(&gradients, rate, self.options.max_grad_norm)?;
+    /// One step of the optimizer on the windows of these indices.
+    fn step(&mut self, indices: &[usize], rate: f64) -> Result<Step> {
+        let start = Instant::now();
+        let (rank, workers) = (self.runtime.exchange.rank(), self.runtime.exchange.workers().max(1));
+        let share = indices.len().div_ceil(workers);
+        let mine = indices.chunks(share.max(1)).nth(rank).unwrap_or_default();
+        let mut batch_size = self.state.batch_size;
+        let (mut gradients, loss) = if self.options.shrink_batch {
+            with_less_memory(&mut batch_size, |size| self.gradients(mine, indices.len(), size))?
+        } else {
+            self.gradients(mine, indices.len(), batch_size)?
+        };
+        if batch_size != self.state.batch_size {
+            self.progress.line(&format!(
+                "out of memory with {} windows at once: going on with {batch_size}; steps keep their windows",
+                self.state.batch_size
+            ));
+            self.state.batch_size = batch_size;
         }
-        Ok(value)
+        let mut loss = Tensor::new(loss, &Device::Cpu)?;
+        if workers > 1 {
+            let mut all = gradients.all(self.optimizer.vars())?;
+            all.push(&mut loss);
+            self.runtime.exchange.sum(&mut all)?;
+        }
+        let loss = loss.to_scalar::<f64>()?;
+        let number = self.state.step + 1;
+        let stepped = if loss.is_finite() {
+            self.optimizer.step(&gradients, rate, self.options.max_grad_norm)
+        } else {
+            Err(anyhow::anyhow!("the loss is {loss}; lower --lr"))
+        };
+        let gradient_norm =
+            stepped.with_context(|| match self.store.steps().ok().and_then(|s| s.last().copied()) {
+                Some(last) => format!("step {number} (the checkpoint of step {last} stays)"),
+                None => format!("step {number}"),
+            })?;
+        let tokens = indices.iter().map(|&i| self.data[i].input_ids.len()).sum();
+        self.state.step = number;
+        self.state.tokens += tokens;
+        self.state.loss = Some(self.state.loss.map_or(loss, |old| old + NEWEST * (loss - old)));
+        Ok(Step { loss, tokens, gradient_norm, seconds: start.elapsed().as_secs_f64() })
     }
 
-    /// Writes the directory and returns the number of pruned weights, each checked to be exactly 0.
-    fn save(&mut self) -> Result<usize> {
+    /// The gradients of the mean loss over `of` windows, and that loss, as far as `mine` contribute to them. The
+    /// network reads `batch_size` windows at once.
+    fn gradients(&self, mine: &[usize], of: usize, batch_size: usize) -> Result<(Gradients, f64)> {
+        let mut gradients = Gradients::default();
+        let mut total = 0.0;
+        for indices in mine.chunks(batch_size.max(1)) {
+            let batch = Batch::new(&self.data, indices, self.pad, &self.runtime.device)?;
+            let output = self.model.forward(&batch.input)?;
+            let teacher = self.teacher.as_ref().map(|teacher| teacher.forward(&batch.input)).transpose()?;
+            let share = indices.len() as f64 / of as f64;
+            let loss = (loss(&output, teacher.as_ref(), &batch, self.options.weights)? * share)?;
+            let value = f64::from(loss.to_scalar::<f32>()?);
+            total += value;
+            if !value.is_finite() {
+                break;
+            }
+            gradients.add(self.optimizer.vars(), loss.backward()?)?;
+        }
+        Ok((gradients, total))
+    }
+
+    /// Writes and shows what a step did.
+    fn tell(&mut self, step: &Step, rate: f64, per_epoch: usize, total: usize) -> Result<()> {
+        self.state.seconds = self.resumed.1 + self.start.elapsed().as_secs_f64();
+        let elapsed = self.start.elapsed().as_secs_f64();
+        let done = self.done(total);
+        self.progress.step(&Standing {
+            step: self.state.step,
+            done,
+            left: self.state.seconds * (1.0 - done) / done.max(1e-9),
+            loss: self.state.loss.unwrap_or(step.loss),
+            rate,
+            speed: (self.state.tokens - self.resumed.0) as f64 / elapsed.max(1e-9),
+            sparsity: self.sparsity,
+        });
+        let Some(metrics) = &mut self.metrics else { return Ok(()) };
+        metrics.add(&Record::Step {
+            step: self.state.step,
+            epoch: self.state.step as f64 / per_epoch as f64,
+            loss: step.loss,
+            learning_rate: rate,
+            gradient_norm: step.gradient_norm,
+            tokens: step.tokens,
+            tokens_per_second: step.tokens as f64 / step.seconds.max(1e-9),
+            sparsity: self.sparsity,
+            seconds: self.state.seconds,
+        })
+    }
+
+    /// Evaluates and saves where it is time to.
+    fn measure_and_save(&mut self, per_epoch: usize) -> Result<()> {
+        let step = self.state.step;
+        let is_best = match self.options.eval_every {
+            Some(every) if step.is_multiple_of(every) => self.evaluate()?,
+            _ => false,
+        };
+        let due = self.options.saving.every_steps.is_some_and(|every| step.is_multiple_of(every))
+            || self.options.saving.every.is_some_and(|every| self.saved.1.elapsed() >= every);
+        let epoch_ends = step.is_multiple_of(per_epoch);
+        if is_best || due || epoch_ends {
+            self.save()?;
+        }
+        if epoch_ends {
+            self.progress.line(&format!("epoch {} done", step / per_epoch));
+        }
+        Ok(())
+    }
+
+    /// Measures the network and returns whether it was never better.
+    fn evaluate(&mut self) -> Result<bool> {
+        let step = self.state.step;
+        let (Some(measure), Some(metrics)) = (&self.measure, &mut self.metrics) else { return Ok(false) };
+        if self.scores.is_some_and(|(measured, _)| measured == step) {
+            return Ok(false);
+        }
+        let (scores, _) = measure.scores(&self.model, self.pad, &self.runtime.device)?;
+        let (exact_match, f1) = (scores.exact_match, scores.f1);
+        self.progress.line(&format!("step {step}  EM {exact_match:.2}  F1 {f1:.2}"));
+        metrics.add(&Record::Evaluation { step, exact_match, f1, seconds: self.state.seconds })?;
+        self.scores = Some((step, scores));
+        let is_best = self.state.best.is_none_or(|best| f1 > best.f1);
+        if is_best {
+            self.state.best = Some(Best { step, exact_match, f1 });
+        }
+        Ok(is_best)
+    }
+
+    /// Writes the checkpoint of this step, unless there is one.
+    fn save(&mut self) -> Result<()> {
+        let step = self.state.step;
+        let Some(metrics) = &mut self.metrics else { return Ok(()) };
+        if self.saved.0 == step {
+            return Ok(());
+        }
         let parameters = self.variables.to_parameters()?;
-        let count = prune::assert_pruned(&parameters, &self.masks)?;
-        checkpoint::save(&self.options.out, &self.options.base, &self.config, &parameters)?;
-        self.saved = Instant::now();
-        Ok(count)
+        for (name, values) in &parameters {
+            ensure!(
+                values.iter().all(|v| v.is_finite()),
+                "step {step}: {name} is no longer finite; lower --lr"
+            );
+        }
+        prune::assert_pruned(&parameters, &self.masks)?;
+        metrics.sync()?;
+        self.store.write(step, |path| {
+            checkpoint::save(path, &self.options.base, &self.config, &parameters)?;
+            tensors::write(path, &self.optimizer, &self.masks)?;
+            self.state.write(path)
+        })?;
+        self.store.retain(self.options.saving.keep, self.state.best.map(|best| best.step))?;
+        self.saved = (step, Instant::now());
+        Ok(())
+    }
+
+    /// Prunes what these masks prune from now on: weights and their moments become 0 and stay so.
+    fn install(&mut self, masks: Masks) -> Result<()> {
+        let mut tensors = BTreeMap::new();
+        for (name, mask) in &masks {
+            let weight = self.variables.get(name)?;
+            let mask = Tensor::from_slice(mask, weight.shape(), &self.runtime.device)?;
+            self.variables.set(name, &(weight * &mask)?)?;
+            self.optimizer.mask(name, &mask)?;
+            tensors.insert(name.clone(), mask);
+        }
+        let zeros = masks.values().flatten().filter(|&&m| m == 0.0).count();
+        let weights: usize = self.config.prunable().iter().map(|m| m.outputs * m.inputs).sum();
+        self.sparsity = zeros as f64 / weights.max(1) as f64;
+        self.model = BertForQuestionAnswering::new(&self.config, &self.variables, &tensors)?;
+        self.masks = masks;
+        Ok(())
     }
 }

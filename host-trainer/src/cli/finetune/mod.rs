@@ -5,17 +5,15 @@ mod prune;
 mod run;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use anyhow::Result;
-use blockspan_squad::Dataset;
+use anyhow::{Context, Result};
 use blockspan_trainer::optimizer::AdamWOptions;
-use blockspan_trainer::schedule::Schedule;
-use blockspan_trainer::{evaluate, train};
+use blockspan_trainer::train::{self, Interrupt, Runtime, exit_status};
 use candle_core::Device;
 use clap::Args;
 
-use super::check::{minutes, not_negative, positive, share};
-use super::evaluate::print;
+use super::check::{minutes, not_negative, positive};
 use super::windows::WindowArgs;
 use distill::DistillArgs;
 use prune::PruneArgs;
@@ -45,8 +43,8 @@ pub struct Finetune {
     pub distill: DistillArgs,
 }
 
-/// Trains, then measures if there is something to measure on.
-pub fn finetune(args: &Finetune, device: &Device) -> Result<()> {
+/// Trains; tells whether a signal ended that early.
+pub fn finetune(args: &Finetune, device: &Device) -> Result<ExitCode> {
     let run = &args.run;
     let options = train::Options {
         base: args.base.clone(),
@@ -55,8 +53,10 @@ pub fn finetune(args: &Finetune, device: &Device) -> Result<()> {
         teacher: args.distill.teacher.clone(),
         weights: args.distill.weights()?,
         epochs: run.epochs,
-        schedule: Schedule { peak: positive("--lr", run.lr)?, warmup: share("--warmup", run.warmup)? },
+        schedule: run.schedule()?,
         batch_size: run.batch_size,
+        accumulation: run.gradient_accumulation,
+        shrink_batch: run.auto_batch_size,
         windows: args.windows.options(),
         seed: run.seed,
         pruning: args.prune.options()?,
@@ -67,11 +67,17 @@ pub fn finetune(args: &Finetune, device: &Device) -> Result<()> {
         },
         max_grad_norm: positive("--max-grad-norm", run.max_grad_norm)?,
         max_time: run.max_train_minutes.map(|m| minutes("--max-train-minutes", m)).transpose()?,
-        save_every: run.save_every_minutes.map(|m| minutes("--save-every-minutes", m)).transpose()?,
+        eval: args.eval.clone(),
+        eval_every: run.eval_every,
+        saving: run.saving()?,
     };
-    // Read before hours of training, not after.
-    let eval = args.eval.as_ref().map(Dataset::read).transpose()?;
-    let report = train::finetune(&options, device)?;
+    let interrupt = Interrupt::on_signals().context("cannot listen for Ctrl-C")?;
+    let runtime = Runtime { interrupt, ..Runtime::on(device) };
+    let report = train::finetune(&options, runtime)?;
+    if let Some(signal) = report.interrupted {
+        eprintln!("stopped and saved at step {}; add --resume to go on", report.steps);
+        return Ok(ExitCode::from(u8::try_from(exit_status(signal)).unwrap_or(1)));
+    }
     println!(
         "{} steps, {} tokens, loss {:.4}, {} pruned weights are 0: {}",
         report.steps,
@@ -80,13 +86,8 @@ pub fn finetune(args: &Finetune, device: &Device) -> Result<()> {
         report.pruned,
         args.out.display()
     );
-    if let Some(dataset) = eval {
-        let options = evaluate::Options {
-            windows: options.windows,
-            batch_size: run.batch_size,
-            ..evaluate::Options::default()
-        };
-        print(&evaluate::evaluate(&args.out, &dataset, options, device)?);
+    if let Some(scores) = report.scores {
+        println!("EM {:.2}  F1 {:.2}  ({} questions)", scores.exact_match, scores.f1, scores.total);
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

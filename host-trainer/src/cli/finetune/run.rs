@@ -1,6 +1,11 @@
 //! How long and how fast to train, and when to save.
 
-use clap::Args;
+use anyhow::Result;
+use blockspan_trainer::schedule::{Decay, Schedule};
+use blockspan_trainer::train::Saving;
+use clap::{Args, ValueEnum};
+
+use crate::cli::check::{minutes, positive, share};
 
 #[derive(Args)]
 pub struct RunArgs {
@@ -13,16 +18,25 @@ pub struct RunArgs {
     /// The share of the run in which the learning rate rises.
     #[arg(long, default_value_t = 0.05)]
     pub warmup: f64,
+    /// How the learning rate falls afterwards.
+    #[arg(long, value_enum, default_value_t = LrDecay::Linear)]
+    pub lr_decay: LrDecay,
     /// Decay of weights per step, times the learning rate.
     #[arg(long, default_value_t = 0.01)]
     pub weight_decay: f64,
     /// The gradient's norm is cut to this.
     #[arg(long, default_value_t = 1.0)]
     pub max_grad_norm: f64,
-    /// Windows per step.
+    /// Windows that the network reads at once.
     #[arg(long, default_value_t = 16)]
     pub batch_size: usize,
-    /// Decides the order of the data and the fresh head.
+    /// Batches that make one step.
+    #[arg(long, default_value_t = 1)]
+    pub gradient_accumulation: usize,
+    /// Halve the batch, but not the step, when the device runs out of memory.
+    #[arg(long)]
+    pub auto_batch_size: bool,
+    /// Decides the order of the data, what dropout drops and the fresh head.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     /// Leave the embeddings as they are.
@@ -31,7 +45,55 @@ pub struct RunArgs {
     /// Ends the run after so many minutes; the learning rate reaches zero then.
     #[arg(long, value_name = "MINUTES")]
     pub max_train_minutes: Option<f64>,
-    /// Writes --out every so many minutes, and after each epoch.
+    /// Measure on --eval every so many steps; the best checkpoint is kept.
+    #[arg(long, value_name = "STEPS", requires = "eval")]
+    pub eval_every: Option<usize>,
+    /// Save a checkpoint every so many steps; each epoch ends with one.
+    #[arg(long, value_name = "STEPS")]
+    pub save_every: Option<usize>,
+    /// Save a checkpoint every so many minutes.
     #[arg(long, value_name = "MINUTES")]
     pub save_every_minutes: Option<f64>,
+    /// Checkpoints that are kept, besides the best.
+    #[arg(long, value_name = "NUMBER", default_value_t = 2)]
+    pub keep: usize,
+    /// Go on from the newest checkpoint in --out; begin if there is none.
+    #[arg(long)]
+    pub resume: bool,
+    /// Remove the checkpoints of an earlier run in --out.
+    #[arg(long, conflicts_with = "resume")]
+    pub overwrite: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum LrDecay {
+    /// In a straight line.
+    Linear,
+    /// Half a wave of the cosine.
+    Cosine,
+}
+
+impl RunArgs {
+    /// The learning rate's course, as the library takes it.
+    pub fn schedule(&self) -> Result<Schedule> {
+        Ok(Schedule {
+            peak: positive("--lr", self.lr)?,
+            warmup: share("--warmup", self.warmup)?,
+            decay: match self.lr_decay {
+                LrDecay::Linear => Decay::Linear,
+                LrDecay::Cosine => Decay::Cosine,
+            },
+        })
+    }
+
+    /// The checkpoints, as the library takes them.
+    pub fn saving(&self) -> Result<Saving> {
+        Ok(Saving {
+            every_steps: self.save_every,
+            every: self.save_every_minutes.map(|m| minutes("--save-every-minutes", m)).transpose()?,
+            keep: self.keep,
+            resume: self.resume,
+            overwrite: self.overwrite,
+        })
+    }
 }

@@ -1,11 +1,14 @@
 //! AdamW with decoupled weight decay, and clipping of the gradient.
 
-use anyhow::Result;
-use candle_core::backprop::GradStore;
+mod gradients;
+
+pub use gradients::Gradients;
+
+use anyhow::{Context, Result, ensure};
 use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Tensor, Var};
 use rayon::prelude::*;
 
-use crate::ops::{sum_of_squares, tensor_values, values, values_mut, vectorized};
+use crate::ops::{values, values_mut, vectorized};
 
 /// The constants of [`AdamW`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +30,7 @@ impl Default for AdamWOptions {
 }
 
 struct Slot {
+    name: String,
     var: Var,
     decays: bool,
     first: Tensor,
@@ -51,6 +55,7 @@ impl AdamW {
         let slots = vars
             .map(|(name, var)| {
                 Ok(Slot {
+                    name: name.to_owned(),
                     decays: !(name.ends_with(".bias") || name.contains("LayerNorm")),
                     first: var.zeros_like()?,
                     second: var.zeros_like()?,
@@ -61,16 +66,52 @@ impl AdamW {
         Ok(AdamW { slots, options, steps: 0 })
     }
 
-    /// The norm of all gradients together.
+    /// The variables, in the order of their gradients.
+    pub fn vars(&self) -> impl Iterator<Item = &Var> {
+        self.slots.iter().map(|slot| &slot.var)
+    }
+
+    /// The first and second moment of each variable, by its name.
+    pub fn moments(&self) -> impl Iterator<Item = (&str, [&Tensor; 2])> {
+        self.slots.iter().map(|slot| (slot.name.as_str(), [&slot.first, &slot.second]))
+    }
+
+    /// Takes up where an optimizer stood after `steps` steps. `read` gives the values and the shape of a moment, by its
+    /// kind, `first` or `second`, and the name of its variable.
     ///
     /// # Errors
-    /// A failure of the device.
-    pub fn gradient_norm(&self, gradients: &GradStore) -> Result<f64> {
-        let mut sum = 0.0;
-        for gradient in self.slots.iter().filter_map(|slot| gradients.get(&slot.var)) {
-            sum += squares(gradient)?;
+    /// What `read` fails with, and moments of another shape than their variable.
+    pub fn restore(
+        &mut self,
+        steps: usize,
+        mut read: impl FnMut(&str, &str) -> Result<(Vec<f32>, Vec<usize>)>,
+    ) -> Result<()> {
+        for slot in &mut self.slots {
+            for (kind, moment) in [("first", &mut slot.first), ("second", &mut slot.second)] {
+                let (values, shape) = read(kind, &slot.name)?;
+                ensure!(
+                    shape == slot.var.dims(),
+                    "{kind}.{} has the shape {shape:?}; the model asks for {:?}",
+                    slot.name,
+                    slot.var.dims()
+                );
+                *moment = Tensor::from_vec(values, shape, slot.var.device())?;
+            }
         }
-        Ok(sum.sqrt())
+        self.steps = i32::try_from(steps).context("too many steps")?;
+        Ok(())
+    }
+
+    /// Forgets the moments of weights that `mask`, of 0 and 1, prunes: they would move a weight without a gradient.
+    ///
+    /// # Errors
+    /// A mask of another shape, or a failure of the device.
+    pub fn mask(&mut self, name: &str, mask: &Tensor) -> Result<()> {
+        for slot in self.slots.iter_mut().filter(|slot| slot.name == name) {
+            slot.first = (&slot.first * mask)?;
+            slot.second = (&slot.second * mask)?;
+        }
+        Ok(())
     }
 
     /// One step down the gradients, which are first scaled so that their norm is at most `max_norm`.
@@ -78,12 +119,14 @@ impl AdamW {
     ///
     /// # Errors
     /// A failure of the device.
-    pub fn step(&mut self, gradients: &GradStore, rate: f64, max_norm: f64) -> Result<f64> {
-        let norm = self.gradient_norm(gradients)?;
+    pub fn step(&mut self, gradients: &Gradients, rate: f64, max_norm: f64) -> Result<f64> {
+        let norm = gradients.norm()?;
+        // A norm that is not finite must not reach the weights.
+        ensure!(norm.is_finite(), "the gradient's norm is {norm}; lower --lr");
         let scale = if norm > max_norm { max_norm / norm } else { 1.0 };
         self.steps += 1;
-        for slot in &mut self.slots {
-            let Some(gradient) = gradients.get(&slot.var) else { continue };
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            let Some(gradient) = gradients.get(index) else { continue };
             let step = Step {
                 options: self.options,
                 scale,
@@ -92,7 +135,7 @@ impl AdamW {
                 first: 1.0 / (1.0 - self.options.beta1.powi(self.steps)),
                 second: 1.0 / (1.0 - self.options.beta2.powi(self.steps)),
             };
-            step.apply(slot, &gradient.contiguous()?)?;
+            step.apply(slot, gradient)?;
         }
         Ok(norm)
     }
@@ -213,20 +256,18 @@ impl InplaceOp3 for Step {
     }
 }
 
-fn squares(gradient: &Tensor) -> Result<f64> {
-    let gradient = gradient.contiguous()?;
-    if gradient.device().is_cpu() {
-        let (storage, layout) = gradient.storage_and_layout();
-        return Ok(sum_of_squares(tensor_values(&storage, layout)?));
-    }
-    Ok(f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?))
-}
-
 #[cfg(test)]
 mod tests {
     use candle_core::{Device, Tensor, Var};
 
-    use super::{AdamW, AdamWOptions};
+    use super::{AdamW, AdamWOptions, Gradients};
+
+    /// The gradients of `loss`, as if it had been added up from one batch.
+    fn gradients(optimizer: &AdamW, loss: &Tensor) -> anyhow::Result<Gradients> {
+        let mut gradients = Gradients::default();
+        gradients.add(optimizer.vars(), loss.backward()?)?;
+        Ok(gradients)
+    }
 
     /// Two steps of one weight w = 1 with gradients 3 and 3 (of 3·w), by the formulas in f64.
     fn by_hand(rate: f64, decay: f64, scale: f64) -> f64 {
@@ -250,7 +291,7 @@ mod tests {
             let mut optimizer = AdamW::new([(name, &var)].into_iter(), options)?;
             for _ in 0..2 {
                 let loss = (var.as_tensor() * 3.0)?.sum_all()?;
-                let norm = optimizer.step(&loss.backward()?, 0.01, 0.5)?;
+                let norm = optimizer.step(&gradients(&optimizer, &loss)?, 0.01, 0.5)?;
                 assert!((norm - 3.0).abs() < 1e-6);
             }
             let weight = f64::from(var.to_vec1::<f32>()?[0]);
@@ -261,13 +302,53 @@ mod tests {
     }
 
     #[test]
+    fn an_optimizer_that_is_restored_goes_on_as_if_it_had_never_stopped() -> anyhow::Result<()> {
+        let start = || Var::from_tensor(&Tensor::new(&[1.0f32, -2.0], &Device::Cpu)?);
+        let new = |var: &Var| AdamW::new([("a.weight", var)].into_iter(), AdamWOptions::default());
+        let step = |optimizer: &mut AdamW, var: &Var| -> anyhow::Result<()> {
+            let loss = var.as_tensor().sqr()?.sum_all()?;
+            optimizer.step(&gradients(optimizer, &loss)?, 0.1, 10.0).map(|_| ())
+        };
+        let (whole, cut) = (start()?, start()?);
+        let (mut undisturbed, mut first) = (new(&whole)?, new(&cut)?);
+        (0..4).try_for_each(|_| step(&mut undisturbed, &whole))?;
+        (0..2).try_for_each(|_| step(&mut first, &cut))?;
+        let resumed_var = Var::from_tensor(&cut.copy()?)?;
+        let mut resumed = new(&resumed_var)?;
+        resumed.restore(2, |kind, _| {
+            let [m, v] = first.moments().next().expect("a slot").1;
+            Ok((if kind == "first" { m } else { v }.to_vec1()?, vec![2]))
+        })?;
+        (0..2).try_for_each(|_| step(&mut resumed, &resumed_var))?;
+        assert_eq!(resumed_var.to_vec1::<f32>()?, whole.to_vec1::<f32>()?);
+        assert!(resumed.restore(2, |_, _| Ok((vec![0.0; 3], vec![3]))).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn a_weight_that_is_pruned_late_does_not_move() -> anyhow::Result<()> {
+        let var = Var::from_tensor(&Tensor::new(&[1.0f32, 1.0], &Device::Cpu)?)?;
+        let mut optimizer = AdamW::new([("a.weight", &var)].into_iter(), AdamWOptions::default())?;
+        let mask = Tensor::new(&[1.0f32, 0.0], &Device::Cpu)?;
+        let free = var.as_tensor().sum_all()?;
+        optimizer.step(&gradients(&optimizer, &free)?, 0.1, 10.0)?;
+        optimizer.mask("a.weight", &mask)?;
+        var.set(&(var.as_tensor() * &mask)?)?;
+        let masked = (var.as_tensor() * &mask)?.sum_all()?;
+        optimizer.step(&gradients(&optimizer, &masked)?, 0.1, 10.0)?;
+        let values = var.to_vec1::<f32>()?;
+        assert!(values[1] == 0.0 && values[0] < 0.9, "{values:?}");
+        Ok(())
+    }
+
+    #[test]
     fn the_norm_spans_all_gradients() -> anyhow::Result<()> {
         let a = Var::from_tensor(&Tensor::new(&[1.0f32, 1.0], &Device::Cpu)?)?;
         let b = Var::from_tensor(&Tensor::new(&[[2.0f32]], &Device::Cpu)?)?;
         let optimizer = AdamW::new([("a", &a), ("b", &b)].into_iter(), AdamWOptions::default())?;
         // Gradients (2, 2) and 1: norm 3.
         let loss = ((a.as_tensor() * 2.0)?.sum_all()? + b.sum_all()?)?;
-        assert!((optimizer.gradient_norm(&loss.backward()?)? - 3.0).abs() < 1e-6);
+        assert!((gradients(&optimizer, &loss)?.norm()? - 3.0).abs() < 1e-6);
         Ok(())
     }
 }

@@ -1,0 +1,149 @@
+//! What a run is told, and what it tells at its end.
+
+use core::time::Duration;
+use std::path::PathBuf;
+
+use blockspan_squad::Scores;
+
+use crate::features::WindowOptions;
+use crate::loss::Weights;
+use crate::optimizer::AdamWOptions;
+use crate::pattern::Pattern;
+use crate::schedule::Schedule;
+
+/// How the encoder is pruned.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pruning {
+    /// Once, before the first step, to this share of zeros.
+    OneShot {
+        /// The blocks.
+        pattern: Pattern,
+        /// The share of each matrix that becomes 0.
+        sparsity: f64,
+    },
+    /// The zero blocks with which the checkpoint came stay zero.
+    Lock {
+        /// The blocks that are expected, if any are.
+        pattern: Option<Pattern>,
+    },
+}
+
+/// When a run saves itself, and what it keeps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Saving {
+    /// A checkpoint every so many steps; there is always one at the end of an epoch and of the run.
+    pub every_steps: Option<usize>,
+    /// A checkpoint every so often.
+    pub every: Option<Duration>,
+    /// The newest checkpoints that stay, at least 1; the best one stays too.
+    pub keep: usize,
+    /// Goes on from the newest checkpoint in `out`, or begins if there is none.
+    pub resume: bool,
+    /// Removes the checkpoints of an earlier run in `out`, which are refused otherwise.
+    pub overwrite: bool,
+}
+
+impl Default for Saving {
+    fn default() -> Self {
+        Saving { every_steps: None, every: None, keep: 2, resume: false, overwrite: false }
+    }
+}
+
+/// A run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The Hugging Face directory to begin with.
+    pub base: PathBuf,
+    /// SQuAD files to train on; one that is named twice counts twice.
+    pub train: Vec<PathBuf>,
+    /// The directory to write.
+    pub out: PathBuf,
+    /// A dense model to imitate.
+    pub teacher: Option<PathBuf>,
+    /// The parts of the loss.
+    pub weights: Weights,
+    /// Passes over the data.
+    pub epochs: usize,
+    /// The learning rate's course.
+    pub schedule: Schedule,
+    /// Windows that the network reads at once.
+    pub batch_size: usize,
+    /// Batches whose gradients are added up for one step.
+    pub accumulation: usize,
+    /// Halves the batch when the device runs out of memory; a step keeps its windows.
+    pub shrink_batch: bool,
+    /// How passages are cut.
+    pub windows: WindowOptions,
+    /// Decides the order of the data, what dropout drops and a fresh head.
+    pub seed: u64,
+    /// How the encoder is pruned; not at all for `None`.
+    pub pruning: Option<Pruning>,
+    /// Leaves the embeddings as they are: rare words, seen a few times, keep what pre-training gave them.
+    pub freeze_embeddings: bool,
+    /// The optimizer's constants.
+    pub optimizer: AdamWOptions,
+    /// The gradient is scaled down to this norm.
+    pub max_grad_norm: f64,
+    /// Ends the run early; the learning rate then decays by time where time is shorter than the epochs.
+    pub max_time: Option<Duration>,
+    /// A SQuAD file to measure on at the end.
+    pub eval: Option<PathBuf>,
+    /// Measures every so many steps too; the best of these checkpoints is kept.
+    pub eval_every: Option<usize>,
+    /// Checkpoints.
+    pub saving: Saving,
+}
+
+impl Options {
+    /// Windows of one step of the optimizer.
+    pub fn step_windows(&self) -> usize {
+        self.batch_size.saturating_mul(self.accumulation)
+    }
+
+    /// What decides the course of a run, by the flag that sets it: a run goes on only with the same.
+    pub fn recipe(&self) -> Vec<(String, String)> {
+        let paths = |paths: &[PathBuf]| {
+            paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let optional = |value: Option<String>| value.unwrap_or_else(|| "none".into());
+        let flags = [
+            ("--base", paths(core::slice::from_ref(&self.base))),
+            ("--train", paths(&self.train)),
+            ("--teacher", optional(self.teacher.as_deref().map(|path| path.display().to_string()))),
+            ("--distill-weight", self.weights.distill.to_string()),
+            ("--temperature", self.weights.temperature.to_string()),
+            ("--hidden-weight", self.weights.hidden.to_string()),
+            ("--epochs", self.epochs.to_string()),
+            ("--lr", self.schedule.peak.to_string()),
+            ("--lr-decay", format!("{:?}", self.schedule.decay).to_lowercase()),
+            ("--warmup", self.schedule.warmup.to_string()),
+            ("--batch-size", self.batch_size.to_string()),
+            ("--gradient-accumulation", self.accumulation.to_string()),
+            ("--max-seq-len", self.windows.max_seq_len.to_string()),
+            ("--doc-stride", self.windows.doc_stride.to_string()),
+            ("--seed", self.seed.to_string()),
+            ("pruning", self.pruning.map_or("none".into(), |pruning| format!("{pruning:?}"))),
+            ("--freeze-embeddings", self.freeze_embeddings.to_string()),
+            ("--weight-decay", self.optimizer.weight_decay.to_string()),
+            ("--max-grad-norm", self.max_grad_norm.to_string()),
+        ];
+        flags.into_iter().map(|(flag, value)| (flag.to_owned(), value)).collect()
+    }
+}
+
+/// What a run did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// Steps taken, those before the run was resumed included.
+    pub steps: usize,
+    /// Tokens trained on, without padding.
+    pub tokens: usize,
+    /// The smoothed loss at the end.
+    pub loss: f64,
+    /// Weights that are exactly 0 because they are pruned.
+    pub pruned: usize,
+    /// The signal that ended the run before its end; it can be resumed.
+    pub interrupted: Option<usize>,
+    /// EM and F1 at the end, where there was something to measure on.
+    pub scores: Option<Scores>,
+}

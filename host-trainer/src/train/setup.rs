@@ -1,0 +1,75 @@
+//! What a run reads before its first step.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use blockspan_squad::Dataset;
+use candle_core::Device;
+
+use super::{Options, Pruning};
+use crate::checkpoint::{self, Parameters};
+use crate::config::Config;
+use crate::features::{Feature, Labels, features};
+use crate::loss::Weights;
+use crate::model::{BertForQuestionAnswering, Variables};
+use crate::prune::{self, Masks};
+use crate::tokenizer::Tokenizer;
+
+/// The windows of all training files, one after another.
+pub(super) fn training_features(options: &Options, tokenizer: &Tokenizer) -> Result<Vec<Feature>> {
+    let mut all = Vec::new();
+    for path in &options.train {
+        let dataset = Dataset::read(path)?;
+        dataset.check_answers()?;
+        let windows = features(&dataset, tokenizer, options.windows, Labels::Train);
+        all.extend(windows.with_context(|| path.display().to_string())?);
+    }
+    ensure!(!all.is_empty(), "--train: the files hold no question");
+    Ok(all)
+}
+
+/// The masks with which a run begins; what they prune is set to 0.
+pub(super) fn first_masks(options: &Options, config: &Config, parameters: &mut Parameters) -> Result<Masks> {
+    let masks = match options.pruning {
+        None => Masks::new(),
+        Some(Pruning::OneShot { pattern, sparsity }) => {
+            prune::one_shot(config, parameters, pattern, sparsity)?
+        }
+        Some(Pruning::Lock { pattern }) => {
+            prune::lock(config, parameters, pattern).with_context(|| options.base.display().to_string())?.0
+        }
+    };
+    prune::apply(parameters, &masks);
+    Ok(masks)
+}
+
+/// A network to imitate.
+pub(super) fn load_teacher(
+    path: &Path,
+    student: &Config,
+    weights: Weights,
+    device: &Device,
+) -> Result<BertForQuestionAnswering> {
+    let config = Config::read(path)?;
+    ensure!(
+        config.vocab_size == student.vocab_size,
+        "{}: the teacher's vocabulary of {} differs from the student's {}; both must share one tokenizer",
+        path.display(),
+        config.vocab_size,
+        student.vocab_size
+    );
+    let shape = |config: &Config| (config.num_hidden_layers, config.hidden_size);
+    ensure!(
+        weights.hidden == 0.0 || shape(&config) == shape(student),
+        "{}: the teacher's layers and hidden size {:?} differ from the student's {:?}; leave out \
+         --hidden-weight",
+        path.display(),
+        shape(&config),
+        shape(student)
+    );
+    let (parameters, fresh_head) = checkpoint::load(path, &config, 0)?;
+    ensure!(!fresh_head, "{}: the teacher has no qa_outputs; give a fine-tuned model", path.display());
+    let variables = Variables::frozen(&config, &parameters, device)?;
+    BertForQuestionAnswering::new(&config, &variables, &BTreeMap::new())
+}
