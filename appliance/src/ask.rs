@@ -39,6 +39,7 @@ pub fn run(args: &Ask) -> Result<()> {
         passage: &passage.text,
         answers: &answers,
         null_diff: outcome.null_diff,
+        null_threshold: decoding.options.null_threshold,
     };
     output::print(&if args.json {
         json::reply(&reply)?

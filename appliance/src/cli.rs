@@ -111,6 +111,15 @@ pub struct DecodingArgs {
     /// The longest window, question included; the model's own value if not given.
     #[arg(long, value_name = "TOKENS")]
     pub max_seq_len: Option<usize>,
+    /// Cut a longer question to its first tokens; if not given, a question that leaves no room for the passage is
+    /// refused.
+    #[arg(long, value_name = "TOKENS", value_parser = up_to::<{ usize::MAX }>)]
+    pub max_query_length: Option<usize>,
+    /// Give no answer where null_diff is above this (for models that were trained with unanswerable questions; 0 is a
+    /// good start); if not given, every question has an answer, except that eval takes 0 for a file with unanswerable
+    /// questions.
+    #[arg(long, value_name = "DIFF", value_parser = number, allow_negative_numbers = true)]
+    pub null_threshold: Option<f32>,
 }
 
 /// What computes.
@@ -134,6 +143,11 @@ fn up_to<const MOST: usize>(text: &str) -> Result<usize, String> {
         _ if MOST == usize::MAX => Err("give a whole number, at least 1".to_owned()),
         _ => Err(format!("give a whole number from 1 to {MOST}")),
     }
+}
+
+/// A number; `inf` is one.
+fn number(text: &str) -> Result<f32, String> {
+    text.parse().ok().filter(|number: &f32| !number.is_nan()).ok_or_else(|| "give a number".to_owned())
 }
 
 #[cfg(test)]

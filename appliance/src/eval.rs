@@ -26,8 +26,12 @@ pub fn run(args: &Eval) -> Result<()> {
     let decoding = Decoding::new(&args.decoding, model.config())?;
     let mut workspace = machine.workspace(&model, decoding.max_seq_len)?;
     let mut session = Session::with(&model, decoding.max_seq_len, &mut workspace, machine.runtime())?;
-    let answered =
-        answer_all(&dataset, &mut session, &decoding.options).with_context(|| shown.to_string())?;
+    let mut options = decoding.options;
+    // As with run_qa.py's --version_2_with_negative, only such a file makes the empty answer possible.
+    if args.decoding.null_threshold.is_none() && dataset.questions().any(|(_, q)| q.is_impossible) {
+        options.null_threshold = 0.0;
+    }
+    let answered = answer_all(&dataset, &mut session, &options).with_context(|| shown.to_string())?;
 
     if let Some(file) = predictions_file {
         file.write((serde_json::to_string_pretty(&answered.predictions)? + "\n").as_bytes())?;
@@ -66,8 +70,6 @@ struct Answered {
 }
 
 fn answer_all(dataset: &Dataset, session: &mut Session<'_>, options: &Options) -> Result<Answered> {
-    // As with run_qa.py's --version_2_with_negative, only such a file makes the empty answer possible.
-    let null_allowed = dataset.questions().any(|(_, question)| question.is_impossible);
     let mut answered = Answered::default();
     let mut progress = Progress::new(dataset.questions().count());
     let mut best = [Answer::default()];
@@ -77,7 +79,6 @@ fn answer_all(dataset: &Dataset, session: &mut Session<'_>, options: &Options) -
             Ok(outcome) => {
                 answered.windows += outcome.windows;
                 let found = best.first().filter(|_| outcome.answers > 0);
-                let found = found.filter(|_| !null_allowed || outcome.null_diff <= 0.0);
                 text = found.and_then(|best| paragraph.context.get(best.start..best.end)).unwrap_or_default();
             }
             Err(

@@ -99,6 +99,8 @@ impl Decoding {
         let options = Options {
             max_answer_len: args.max_answer_len,
             n_best: args.n_best,
+            max_query_length: args.max_query_length.unwrap_or(usize::MAX),
+            null_threshold: args.null_threshold.unwrap_or(f32::INFINITY),
             doc_stride: Some(doc_stride),
         };
         Ok(Self { max_seq_len, options })

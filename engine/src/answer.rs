@@ -1,13 +1,22 @@
 //! What a caller asks for and what it gets.
 
-/// How to answer. The defaults are those of `run_qa.py`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How to answer. The defaults are those of `run_qa.py`; how many answers there are at most (its `top_k`) is the
+/// length of the slice that they are written to.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Options {
     /// The longest answer, in tokens.
     pub max_answer_len: usize,
     /// Starts and ends examined per window, and spans kept over all windows (at most
     /// [`crate::span::MAX_N_BEST`]); the score is a softmax over the spans kept.
     pub n_best: usize,
+    /// Answers are withheld where [`Outcome::null_diff`] is above it, and "no answer" shares in their score
+    /// (`run_qa.py --version_2_with_negative --null_score_diff_threshold`). 0 is a good start for a model that was
+    /// trained with unanswerable questions; higher withholds less. Infinite, the default, or not a number: every
+    /// question has an answer, as in SQuAD v1.1.
+    pub null_threshold: f32,
+    /// A longer question is cut to its first so many tokens. `usize::MAX`, the default, cuts nothing; a question
+    /// that leaves no room for the passage is then an error.
+    pub max_query_length: usize,
     /// Tokens that neighbouring windows of a long passage share; `None` for
     /// [`crate::format::Config::doc_stride_for`] the window.
     pub doc_stride: Option<usize>,
@@ -15,7 +24,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_answer_len: 30, n_best: 20, doc_stride: None }
+        Self {
+            max_answer_len: 30,
+            n_best: 20,
+            null_threshold: f32::INFINITY,
+            max_query_length: usize::MAX,
+            doc_stride: None,
+        }
     }
 }
 
@@ -30,7 +45,8 @@ pub struct Answer {
     pub start_char: usize,
     /// One past the last character.
     pub end_char: usize,
-    /// Probability among the `n_best` spans kept: the softmax of their `start_logit + end_logit`.
+    /// Probability among the `n_best` spans kept: the softmax of their `start_logit + end_logit`. With a finite
+    /// [`Options::null_threshold`] "no answer" is one more of them, with the null score.
     pub score: f32,
     /// Logit of the first token as a start.
     pub start_logit: f32,
@@ -41,10 +57,11 @@ pub struct Answer {
 /// What came of a question, besides the answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outcome {
-    /// How many answers were written, best first.
+    /// How many answers were written, best first; 0 if no span fits the limits or the null answer wins.
     pub answers: usize,
-    /// Null score minus the best answer's `start_logit + end_logit`: the higher, the likelier that the passage
-    /// does not hold the answer. 0 without any answer.
+    /// Null score (`start_logit + end_logit` at `[CLS]`, the least over the windows) minus the best span's
+    /// `start_logit + end_logit`: the higher, the likelier that the passage does not hold the answer. If no span
+    /// fits the limits, the null score itself, as in `run_qa.py`.
     pub null_diff: f32,
     /// Windows that the passage took.
     pub windows: usize,

@@ -93,6 +93,13 @@ pub enum Error {
     },
     /// A text of 4 GiB or more.
     TextTooLong,
+    /// A text is not UTF-8.
+    InvalidUtf8 {
+        /// Which: `"question"`, `"passage"` or `"text"`.
+        text: &'static str,
+        /// The first byte that does not belong to a character.
+        byte: usize,
+    },
     /// A token id or segment that the model does not have.
     Token(u32),
     /// A mistake in this crate: operands that do not fit each other.
@@ -114,10 +121,16 @@ impl fmt::Display for Error {
                 write!(
                     f,
                     "the question has {tokens} tokens, at most {most} fit beside doc_stride; shorten it, or use a \
-                     smaller doc_stride or a larger max_seq_len"
+                     smaller doc_stride, a larger max_seq_len or max_query_length"
                 )
             }
             Error::TextTooLong => f.write_str("the text is longer than 4 GiB; split it"),
+            Error::InvalidUtf8 { text, byte } => {
+                write!(
+                    f,
+                    "the {text} is not UTF-8 at byte {byte}; convert it, for example with iconv -t UTF-8"
+                )
+            }
             Error::Token(id) => write!(f, "token id {id} is not in the model's vocabulary"),
             Error::Internal => {
                 f.write_str("internal error: operands of a kernel do not fit; please report it")

@@ -44,6 +44,7 @@ mod model;
 mod session;
 pub mod span;
 pub mod tokenizer;
+mod utf8;
 mod windows;
 mod workspace;
 

@@ -159,6 +159,13 @@ fn table(bytes: &[u8], layers: usize) -> impl Iterator<Item = Entry> + use<'_> {
     section_ids(layers).zip(entries).map_while(|(id, bytes)| Entry::read(id, bytes))
 }
 
+/// Whether the file's bytes from `start` to `end` are all 0.
+fn zeros(bytes: &[u8], start: u64, end: u64) -> bool {
+    let range = usize::try_from(start).ok().zip(usize::try_from(end).ok());
+    let padding = range.and_then(|(start, end)| bytes.get(start..end));
+    padding.is_some_and(|padding| padding.iter().all(|&byte| byte == 0))
+}
+
 /// Hands out the sections in the order of the table, each checked against its checksum.
 struct Sections<'a, I> {
     bytes: &'a [u8],
@@ -166,7 +173,7 @@ struct Sections<'a, I> {
 }
 
 impl<'a> Sections<'a, ()> {
-    /// Checks the table: the right sections, aligned, in order, inside the file.
+    /// Checks the table: the right sections, one after the other and filling the file, zeros between them.
     fn new(
         bytes: &'a [u8],
         config: &Config,
@@ -176,15 +183,26 @@ impl<'a> Sections<'a, ()> {
             return Err(ParseError::Header("the section table does not list the sections of this shape"));
         }
         let mut end = (HEADER_LEN + ENTRY_LEN * expected) as u64;
+        let mut last = None;
         for entry in table(bytes, config.layers) {
-            let fits = entry.offset.checked_add(entry.length).is_some_and(|end| end <= bytes.len() as u64);
-            if entry.offset < end || !entry.offset.is_multiple_of(ALIGN as u64) || !fits {
-                return Err(ParseError::Section(
-                    entry.id,
-                    "lies outside the file, overlaps or is not aligned",
-                ));
+            let fits = entry.offset.checked_add(entry.length).filter(|&end| end <= bytes.len() as u64);
+            let (true, Some(after)) = (entry.offset == end.next_multiple_of(ALIGN as u64), fits) else {
+                let reason = "lies outside the file or not behind the section before it";
+                return Err(ParseError::Section(entry.id, reason));
+            };
+            if !zeros(bytes, end, entry.offset) {
+                return Err(ParseError::Section(entry.id, "lies behind padding that is not 0"));
             }
-            end = entry.offset + entry.length;
+            (end, last) = (after, Some(entry.id));
+        }
+        let file_end = end.next_multiple_of(ALIGN as u64);
+        if let Some(id) = last
+            && (file_end != bytes.len() as u64 || !zeros(bytes, end, file_end))
+        {
+            return Err(ParseError::Section(
+                id,
+                "is not followed by zeros up to the file's end, a multiple of 64",
+            ));
         }
         Ok(Sections { bytes, entries: table(bytes, config.layers) })
     }
@@ -234,7 +252,11 @@ impl<'a, I: Iterator<Item = Entry>> Sections<'a, I> {
                 let length = ParseError::Section(id, "has a length that does not fit the shape");
                 let (scales, values) =
                     bytes.split_at_checked((4 * config.vocab).next_multiple_of(ALIGN)).ok_or(length)?;
-                let scales = floats(id, scales.get(..4 * config.vocab).ok_or(length)?, config.vocab)?;
+                let (scales, padding) = scales.split_at_checked(4 * config.vocab).ok_or(length)?;
+                let scales = floats(id, scales, config.vocab)?;
+                if padding.iter().any(|&byte| byte != 0) {
+                    return Err(ParseError::Section(id, "holds padding that is not 0"));
+                }
                 if Some(values.len()) != config.vocab.checked_mul(config.hidden) {
                     return Err(length);
                 }

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::forward::Pass;
 use crate::model::Model;
 use crate::span::{Candidate, MAX_N_BEST, SpanPool, Window};
+use crate::utf8::utf8;
 use crate::windows::Windows;
 use crate::workspace::Buffers;
 use crate::{Parallel, Serial};
@@ -83,6 +84,20 @@ impl<'s> Session<'s> {
         self.buffers.slot_count()
     }
 
+    /// As [`answer`](Self::answer), for texts that may not be UTF-8: from a wire, a file or C.
+    ///
+    /// # Errors
+    /// [`Error::InvalidUtf8`] with the text and the byte; else as `answer`.
+    pub fn answer_bytes(
+        &mut self,
+        question: &[u8],
+        passage: &[u8],
+        options: &Options,
+        answers: &mut [Answer],
+    ) -> Result<Outcome, Error> {
+        self.answer(utf8(question, "question")?, utf8(passage, "passage")?, options, answers)
+    }
+
     /// Answers a question from a passage of any length; writes at most `answers.len()` answers, best first.
     ///
     /// # Errors
@@ -100,7 +115,7 @@ impl<'s> Session<'s> {
         let model = self.model;
         let (tokenizer, special) = (model.tokenizer(), model.config().special);
         let overlap = options.doc_stride.unwrap_or(model.config().doc_stride_for(self.buffers.max_tokens));
-        let question_len = self.read_question(question, overlap)?;
+        let question_len = self.read_question(question, options.max_query_length, overlap)?;
         let capacity = self.buffers.max_tokens - SPECIAL_TOKENS - question_len;
         let mut best = [Candidate::default(); MAX_N_BEST];
         let kept = best.get_mut(..options.n_best.min(MAX_N_BEST)).unwrap_or_default();
@@ -126,7 +141,7 @@ impl<'s> Session<'s> {
         }
         (self.buffers.passage_ids, self.buffers.offsets) = (passage_ids, offsets);
         result?;
-        Ok(finish(passage, &pool, count, answers))
+        Ok(finish(passage, &pool, count, options, answers))
     }
 
     /// The start and end logits of a sequence, given as word pieces and segments.
@@ -153,13 +168,18 @@ impl<'s> Session<'s> {
     }
 
     /// Puts `[CLS] question [SEP]` at the start of the ids if the rest has room for the windows' overlap; returns
-    /// the question's tokens.
+    /// the question's tokens, at most `max_query_length`.
     ///
     /// A function of its own, not inlined: the tokenizer's state would double the frame that the forward pass
     /// stands on.
     #[inline(never)]
-    fn read_question(&mut self, question: &str, overlap: usize) -> Result<usize, Error> {
-        let count = self.model.tokenizer().tokens(question).count();
+    fn read_question(
+        &mut self,
+        question: &str,
+        max_query_length: usize,
+        overlap: usize,
+    ) -> Result<usize, Error> {
+        let count = self.model.tokenizer().tokens(question).take(max_query_length).count();
         if count == 0 {
             return Err(Error::EmptyQuestion);
         }
@@ -168,7 +188,7 @@ impl<'s> Session<'s> {
             return Err(Error::QuestionTooLong { tokens: count, most });
         }
         let special = self.model.config().special;
-        let tokens = self.model.tokenizer().tokens(question).map(|token| token.id);
+        let tokens = self.model.tokenizer().tokens(question).take(count).map(|token| token.id);
         let mut slots = self.buffers.ids.iter_mut();
         for id in [special.cls].into_iter().chain(tokens).chain([special.sep]) {
             *slots.next().ok_or(Error::Internal)? = [id, 0];
@@ -213,11 +233,35 @@ impl<'s> Session<'s> {
 }
 
 /// The pool's spans as answers: character offsets and probabilities.
-fn finish(passage: &str, pool: &SpanPool<'_>, windows: usize, answers: &mut [Answer]) -> Outcome {
-    let spans = pool.candidates();
-    let top = spans.first().map_or(0.0, Candidate::score);
-    let total: f32 = spans.iter().map(|span| math::exp(span.score() - top)).sum();
-    let mut written = 0;
+fn finish(
+    passage: &str,
+    pool: &SpanPool<'_>,
+    windows: usize,
+    options: &Options,
+    answers: &mut [Answer],
+) -> Outcome {
+    let (spans, null_score) = (pool.candidates(), pool.null_score());
+    let best = spans.first().map_or(0.0, Candidate::score);
+    let mut outcome = Outcome { answers: 0, null_diff: null_score - best, windows };
+    if outcome.null_diff > options.null_threshold {
+        return outcome;
+    }
+    // As `run_qa.py` does: the null answer is one of the n best, and stays in the softmax if it is not.
+    let null_possible = options.null_threshold < f32::INFINITY;
+    let spans = match spans.split_last() {
+        Some((worst, others))
+            if null_possible
+                && !others.is_empty()
+                && spans.len() >= options.n_best.min(MAX_N_BEST)
+                && null_score > worst.score() =>
+        {
+            others
+        }
+        _ => spans,
+    };
+    let top = if null_possible { best.max(null_score) } else { best };
+    let null = if null_possible { math::exp(null_score - top) } else { 0.0 };
+    let total = spans.iter().fold(null, |total, span| total + math::exp(span.score() - top));
     for (answer, span) in answers.iter_mut().zip(spans) {
         let (start, end) = (span.start as usize, span.end as usize);
         let start_char = characters(passage, 0, start);
@@ -230,10 +274,9 @@ fn finish(passage: &str, pool: &SpanPool<'_>, windows: usize, answers: &mut [Ans
             start_logit: span.start_logit,
             end_logit: span.end_logit,
         };
-        written += 1;
+        outcome.answers += 1;
     }
-    let null_diff = if spans.is_empty() { 0.0 } else { pool.null_score() - top };
-    Outcome { answers: written, null_diff, windows }
+    outcome
 }
 
 /// Characters of `text[from..to]`: bytes that do not continue a character.

@@ -57,6 +57,8 @@ fuzz_target!(|data: &[u8]| {
     let options = Options {
         max_answer_len: asked.max_answer_len,
         n_best: asked.n_best,
+        max_query_length: asked.max_query_length,
+        null_threshold: asked.null_threshold,
         doc_stride: asked.doc_stride.unwrap_or(DOC_STRIDE_OF_MODEL),
     };
     let mut answers = [Answer { end: usize::MAX, ..Answer::default() }; 9];

@@ -110,6 +110,7 @@ pub fn parse_and_answer<'a>(
     match session.answer(question, passage, options, &mut answers) {
         Ok(outcome) => {
             assert!(outcome.windows > 0 && outcome.answers <= answers.len());
+            assert!(!(outcome.answers > 0 && outcome.null_diff > options.null_threshold), "{outcome:?}");
             answers.iter().take(outcome.answers).for_each(|answer| check_answer(answer, passage));
         }
         Err(Error::Internal) => panic!("internal error"),
@@ -121,6 +122,8 @@ pub fn parse_and_answer<'a>(
 fn check_answer(answer: &Answer, passage: &str) {
     let text = passage.get(answer.start..answer.end);
     assert!(text.is_some_and(|text| !text.is_empty()), "{answer:?} is no part of the passage");
+    // A hostile model's logits may be infinite.
+    assert!((0.0..=1.0).contains(&answer.score) || answer.score.is_nan(), "{answer:?} is no probability");
     assert_eq!(answer.start_char, passage[..answer.start].chars().count());
     assert_eq!(answer.end_char, passage[..answer.end].chars().count());
 }
@@ -146,7 +149,8 @@ pub fn check_tokens(model: &Model<'_>, text: &str) {
 /// | 1 | which model |
 /// | 1 | how many edits, modulo 16 |
 /// | 8 each | an edit: section, operation, `u16` place, `u32` value |
-/// | 3 | max_answer_len, n_best, doc_stride (255 for the model's own) |
+/// | 5 | max_answer_len, n_best, doc_stride (255 for the model's own), max_query_length (255 for no limit),
+/// null_threshold (quarters above -32; 255 for none) |
 /// | rest | the question, up to a line's end, and the passage; what is not UTF-8 is replaced |
 #[derive(Clone, Copy)]
 pub struct Script<'d> {
@@ -199,7 +203,15 @@ impl<'d> Script<'d> {
     pub fn options(&mut self) -> Options {
         let (max_answer_len, n_best) = (usize::from(self.byte()), usize::from(self.byte()));
         let doc_stride = Some(usize::from(self.byte())).filter(|&tokens| tokens != 255);
-        Options { max_answer_len, n_best, doc_stride }
+        let max_query_length = match self.byte() {
+            255 => usize::MAX,
+            tokens => usize::from(tokens),
+        };
+        let null_threshold = match self.byte() {
+            255 => f32::INFINITY,
+            quarters => f32::from(quarters) / 4.0 - 32.0,
+        };
+        Options { max_answer_len, n_best, null_threshold, max_query_length, doc_stride }
     }
 
     /// What has not been read.

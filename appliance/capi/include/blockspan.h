@@ -116,6 +116,11 @@ typedef struct {
   size_t n_best;
   // Tokens that neighbouring windows of a long passage share.
   size_t doc_stride;
+  // A longer question is cut to its first so many tokens; at least 1.
+  size_t max_query_length;
+  // No answer is written where blockspan_outcome.null_diff is above it, and "no answer" shares in the score; 0 is
+  // a good start for a model that was trained with unanswerable questions. INFINITY: every question has an answer.
+  float null_threshold;
 } blockspan_options;
 
 // An answer: a span of the passage.
@@ -128,7 +133,7 @@ typedef struct {
   size_t start_char;
   // One past the last character.
   size_t end_char;
-  // Probability among the n_best spans.
+  // Probability among the n_best spans, "no answer" one of them if null_threshold is finite.
   float score;
   // Logit of the first token as a start.
   float start_logit;
@@ -138,12 +143,12 @@ typedef struct {
 
 // What came of a question, besides the answers.
 typedef struct {
-  // How many answers were written, best first.
+  // How many answers were written, best first; 0 if no span fits the limits or null_diff is above null_threshold.
   size_t answers;
   // Windows that the passage took.
   size_t windows;
-  // Null score minus the best answer's start_logit + end_logit: the higher, the likelier that the passage does
-  // not hold the answer. 0 without any answer.
+  // Null score minus the best span's start_logit + end_logit: the higher, the likelier that the passage does
+  // not hold the answer. If no span fits the limits, the null score.
   float null_diff;
 } blockspan_outcome;
 
@@ -223,12 +228,13 @@ blockspan_status blockspan_session_new(const blockspan_model *model,
 // `session` is NULL or from this library, no thread is answering with it, and it is not used afterwards.
 void blockspan_session_free(blockspan_session *session);
 
-// The defaults: answers of up to 30 tokens, n_best 20, the model's own doc_stride.
+// The defaults: answers of up to 30 tokens, n_best 20, the model's own doc_stride, no limit to the question
+// (max_query_length SIZE_MAX) and none to null_diff (null_threshold INFINITY).
 blockspan_options blockspan_options_default(void);
 
-// Answers a question from a passage of any length; writes at most `capacity` answers, best first. Allocates
-// nothing. `options` may be NULL for the defaults, `outcome` too if only the answers matter (then those that were
-// not written have `end` 0).
+// Answers a question from a passage of any length; writes at most `capacity` answers (top_k), best first. Allocates
+// nothing. Texts are UTF-8 and need no zero at the end. `options` may be NULL for the defaults, `outcome` too if only
+// the answers matter (then those that were not written have `end` 0).
 //
 // # Safety
 // `session` is NULL or from this library and not freed; `question` and `passage` are NULL or point to as many

@@ -23,9 +23,15 @@ pub struct Options {
     pub n_best: usize,
     /// Tokens that neighbouring windows of a long passage share.
     pub doc_stride: usize,
+    /// A longer question is cut to its first so many tokens; at least 1.
+    pub max_query_length: usize,
+    /// No answer is written where blockspan_outcome.null_diff is above it, and "no answer" shares in the score; 0 is
+    /// a good start for a model that was trained with unanswerable questions. INFINITY: every question has an answer.
+    pub null_threshold: f32,
 }
 
-/// The defaults: answers of up to 30 tokens, n_best 20, the model's own doc_stride.
+/// The defaults: answers of up to 30 tokens, n_best 20, the model's own doc_stride, no limit to the question
+/// (max_query_length SIZE_MAX) and none to null_diff (null_threshold INFINITY).
 #[unsafe(no_mangle)]
 pub extern "C" fn blockspan_options_default() -> Options {
     let engine = blockspan_engine::Options::default();
@@ -33,6 +39,8 @@ pub extern "C" fn blockspan_options_default() -> Options {
         max_answer_len: engine.max_answer_len,
         n_best: engine.n_best,
         doc_stride: engine.doc_stride.unwrap_or(DOC_STRIDE_OF_MODEL),
+        max_query_length: engine.max_query_length,
+        null_threshold: engine.null_threshold,
     }
 }
 
@@ -42,12 +50,25 @@ impl Options {
         session: &Session,
     ) -> Result<blockspan_engine::Options, Failure<'static>> {
         let options = options.copied().unwrap_or_else(|| blockspan_options_default());
-        if options.max_answer_len == 0 || !(1..=MAX_N_BEST).contains(&options.n_best) {
-            return Err(Failure::Options { max_answer_len: options.max_answer_len, n_best: options.n_best });
+        let refused = |name, range| Err(Failure::Option { name, range });
+        if options.max_answer_len == 0 {
+            return refused("max_answer_len", "at least 1");
+        }
+        if !(1..=MAX_N_BEST).contains(&options.n_best) {
+            const { assert!(MAX_N_BEST == 64) };
+            return refused("n_best", "1 to 64");
+        }
+        if options.max_query_length == 0 {
+            return refused("max_query_length", "at least 1");
+        }
+        if options.null_threshold.is_nan() {
+            return refused("null_threshold", "a number");
         }
         Ok(blockspan_engine::Options {
             max_answer_len: options.max_answer_len,
             n_best: options.n_best,
+            max_query_length: options.max_query_length,
+            null_threshold: options.null_threshold,
             doc_stride: Some(match options.doc_stride {
                 DOC_STRIDE_OF_MODEL => session.doc_stride,
                 tokens => tokens,
@@ -68,7 +89,7 @@ pub struct Answer {
     pub start_char: usize,
     /// One past the last character.
     pub end_char: usize,
-    /// Probability among the n_best spans.
+    /// Probability among the n_best spans, "no answer" one of them if null_threshold is finite.
     pub score: f32,
     /// Logit of the first token as a start.
     pub start_logit: f32,
@@ -80,18 +101,18 @@ pub struct Answer {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// How many answers were written, best first.
+    /// How many answers were written, best first; 0 if no span fits the limits or null_diff is above null_threshold.
     pub answers: usize,
     /// Windows that the passage took.
     pub windows: usize,
-    /// Null score minus the best answer's start_logit + end_logit: the higher, the likelier that the passage does
-    /// not hold the answer. 0 without any answer.
+    /// Null score minus the best span's start_logit + end_logit: the higher, the likelier that the passage does
+    /// not hold the answer. If no span fits the limits, the null score.
     pub null_diff: f32,
 }
 
-/// Answers a question from a passage of any length; writes at most `capacity` answers, best first. Allocates
-/// nothing. `options` may be NULL for the defaults, `outcome` too if only the answers matter (then those that were
-/// not written have `end` 0).
+/// Answers a question from a passage of any length; writes at most `capacity` answers (top_k), best first. Allocates
+/// nothing. Texts are UTF-8 and need no zero at the end. `options` may be NULL for the defaults, `outcome` too if only
+/// the answers matter (then those that were not written have `end` 0).
 ///
 /// # Safety
 /// `session` is NULL or from this library and not freed; `question` and `passage` are NULL or point to as many
@@ -115,8 +136,8 @@ pub unsafe extern "C" fn blockspan_session_answer(
         let (session, question, passage, options) = unsafe {
             (
                 pointers::get(session, "session")?,
-                pointers::text(question, question_len, "question")?,
-                pointers::text(passage, passage_len, "passage")?,
+                pointers::slice(question.cast(), question_len, "question")?,
+                pointers::slice(passage.cast(), passage_len, "passage")?,
                 pointers::optional(options, "options")?,
             )
         };
@@ -127,7 +148,7 @@ pub unsafe extern "C" fn blockspan_session_answer(
         })?;
         let mut found = [blockspan_engine::Answer::default(); MAX_N_BEST];
         let room = found.get_mut(..capacity.min(MAX_N_BEST)).unwrap_or_default();
-        let result = engine.answer(question, passage, &options, room)?;
+        let result = engine.answer_bytes(question, passage, &options, room)?;
         let written = found.iter().take(result.answers).map(|answer| Answer {
             start: answer.start,
             end: answer.end,

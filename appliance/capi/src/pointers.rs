@@ -1,6 +1,5 @@
 //! From pointers to references, with every check that is possible.
 
-use core::ffi::c_char;
 use core::ptr::NonNull;
 
 use crate::status::Failure;
@@ -114,20 +113,6 @@ pub(crate) unsafe fn write_all<T>(
         unsafe { pointer.add(at).write(value) };
     }
     Ok(())
-}
-
-/// A text of `len` bytes.
-///
-/// # Safety
-/// As for [`slice`].
-pub(crate) unsafe fn text<'a>(
-    pointer: *const c_char,
-    len: usize,
-    name: &'static str,
-) -> Result<&'a str, Failure<'static>> {
-    // SAFETY: the caller's promise.
-    let bytes = unsafe { slice(pointer.cast::<u8>(), len, name) }?;
-    core::str::from_utf8(bytes).map_err(|error| Failure::NotUtf8(name, error.valid_up_to()))
 }
 
 /// A value on the heap that others borrow from while its owner moves, which a `Box` does not allow.

@@ -7,7 +7,6 @@ use std::io;
 use std::panic::catch_unwind;
 use std::path::Path;
 
-use blockspan_engine::span::MAX_N_BEST;
 use blockspan_engine::{Error, ParseError};
 
 use crate::pointers;
@@ -135,7 +134,8 @@ pub(crate) enum Failure<'a> {
     Unaligned(&'static str, usize),
     /// This array cannot have that length.
     TooLong(&'static str, usize),
-    /// This text is not UTF-8 from that byte on.
+    /// This path is not UTF-8 from that byte on.
+    #[cfg(not(unix))]
     NotUtf8(&'static str, usize),
     /// The file cannot be mapped.
     CannotOpen(&'a Path, io::Error),
@@ -145,8 +145,8 @@ pub(crate) enum Failure<'a> {
     InvalidBytes(ParseError),
     /// So many threads are asked for.
     Threads(usize),
-    /// Options to answer with that are out of range.
-    Options { max_answer_len: usize, n_best: usize },
+    /// An option to answer with is out of range.
+    Option { name: &'static str, range: &'static str },
     /// The engine refuses.
     Engine(Error),
     /// Another thread uses the session.
@@ -163,7 +163,8 @@ impl Failure<'_> {
     fn status(&self) -> Status {
         match self {
             Self::Null(_) | Self::Unaligned(..) => Status::BadPointer,
-            Self::TooLong(..) | Self::Threads(_) | Self::Options { .. } => Status::InvalidArgument,
+            Self::TooLong(..) | Self::Threads(_) | Self::Option { .. } => Status::InvalidArgument,
+            #[cfg(not(unix))]
             Self::NotUtf8(..) => Status::InvalidUtf8,
             Self::CannotOpen(..) => Status::CannotOpen,
             Self::InvalidFile(..) | Self::InvalidBytes(_) => Status::InvalidModel,
@@ -174,6 +175,7 @@ impl Failure<'_> {
                 Error::EmptyPassage => Status::EmptyPassage,
                 Error::QuestionTooLong { .. } => Status::QuestionTooLong,
                 Error::TextTooLong => Status::TextTooLong,
+                Error::InvalidUtf8 { .. } => Status::InvalidUtf8,
                 _ => Status::Internal,
             },
             Self::Busy => Status::Busy,
@@ -191,6 +193,7 @@ impl fmt::Display for Failure<'_> {
             Self::TooLong(name, len) => {
                 write!(f, "{name} cannot be {len} long: that is more than the address space")
             }
+            #[cfg(not(unix))]
             Self::NotUtf8(name, at) => write!(f, "{name} is not UTF-8 at byte {at}; convert it"),
             Self::CannotOpen(path, error) => {
                 write!(f, "{}: cannot open the model: {error}", path.display())
@@ -198,11 +201,9 @@ impl fmt::Display for Failure<'_> {
             Self::InvalidFile(path, error) => write!(f, "{}: {error}", path.display()),
             Self::InvalidBytes(error) => error.fmt(f),
             Self::Threads(asked) => write!(f, "{asked} threads are more than {MAX_THREADS}"),
-            Self::Options { max_answer_len, n_best } => write!(
-                f,
-                "max_answer_len {max_answer_len} must be at least 1, n_best {n_best} 1 to {MAX_N_BEST}; \
-                 start from blockspan_options_default"
-            ),
+            Self::Option { name, range } => {
+                write!(f, "{name} must be {range}; start from blockspan_options_default")
+            }
             Self::Engine(error) => error.fmt(f),
             Self::Busy => {
                 f.write_str("the session is answering for another thread; make one for each thread")

@@ -111,6 +111,8 @@ fn answers_refuse_what_is_wrong() {
     let none = Options { n_best: 0, ..blockspan_options_default() };
     let many = Options { n_best: 65, ..blockspan_options_default() };
     let short = Options { max_answer_len: 0, ..blockspan_options_default() };
+    let no_query = Options { max_query_length: 0, ..blockspan_options_default() };
+    let no_number = Options { null_threshold: f32::NAN, ..blockspan_options_default() };
     let stride = Options { doc_stride: usize::MAX - 1, ..blockspan_options_default() };
     use Status::*;
     let cases = [
@@ -127,9 +129,11 @@ fn answers_refuse_what_is_wrong() {
         (Call { answers: odd(call.answers.cast()) as *mut Answer, ..call }, BadPointer, "answers is not"),
         (Call { outcome: odd(call.outcome.cast()) as *mut Outcome, ..call }, BadPointer, "outcome is not"),
         (Call { options: odd((&raw const none).cast()).cast(), ..call }, BadPointer, "options is not"),
-        (Call { options: &none, ..call }, InvalidArgument, "n_best 0 1 to 64"),
-        (Call { options: &many, ..call }, InvalidArgument, "n_best 65 1 to 64"),
-        (Call { options: &short, ..call }, InvalidArgument, "max_answer_len 0"),
+        (Call { options: &none, ..call }, InvalidArgument, "n_best must be 1 to 64"),
+        (Call { options: &many, ..call }, InvalidArgument, "n_best must be 1 to 64"),
+        (Call { options: &short, ..call }, InvalidArgument, "max_answer_len must be at least 1"),
+        (Call { options: &no_query, ..call }, InvalidArgument, "max_query_length must be at least 1"),
+        (Call { options: &no_number, ..call }, InvalidArgument, "null_threshold must be a number"),
         (Call { options: &stride, ..call }, QuestionTooLong, "at most 0 fit"),
         (
             Call { question: c"caf\xe9".as_ptr(), question_len: 4, ..call },
@@ -169,6 +173,33 @@ fn what_is_not_wanted_may_be_left_out() {
     assert_eq!(answers[0], best);
     assert_eq!(Call { answers: null_mut(), capacity: 0, ..call }.run(null_mut()), Status::Ok);
     assert_eq!(outcome.answers, 0);
+    free(model, session);
+}
+
+/// Options reach the engine.
+#[test]
+fn thresholds_and_limits_to_the_question() {
+    let model = open();
+    let session = session(model, &SessionOptions::default());
+    let (mut answers, mut outcome) = ([Answer::default(); 3], Outcome::default());
+    let call = Call::new(session, &mut answers, &mut outcome);
+    assert_eq!(call.run(null_mut()), Status::Ok);
+    let (null_diff, found) = (outcome.null_diff, outcome.answers);
+    assert!(null_diff.is_finite() && found == 3);
+    for (null_threshold, expected) in [(null_diff, 3), (null_diff - 1.0, 0), (f32::NEG_INFINITY, 0)] {
+        let options = Options { null_threshold, ..blockspan_options_default() };
+        assert_eq!(Call { options: &options, ..call }.run(null_mut()), Status::Ok);
+        assert_eq!((outcome.answers, outcome.null_diff), (expected, null_diff), "{null_threshold}");
+    }
+    assert_eq!(answers, [Answer::default(); 3], "what is not written is zero");
+
+    let long = format!("{QUESTION} {}", "and how ".repeat(300));
+    let longer = Call { question: long.as_ptr().cast(), question_len: long.len(), ..call };
+    assert_eq!(longer.run(null_mut()), Status::QuestionTooLong);
+    let options = Options { max_query_length: 6, ..blockspan_options_default() };
+    assert_eq!(Call { options: &options, ..longer }.run(null_mut()), Status::Ok);
+    // The first six tokens are the whole of QUESTION.
+    assert_eq!(outcome.null_diff, null_diff);
     free(model, session);
 }
 

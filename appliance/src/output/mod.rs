@@ -16,6 +16,8 @@ pub struct Reply<'a> {
     /// Best first.
     pub answers: &'a [Answer],
     pub null_diff: f32,
+    /// Above it there are no answers.
+    pub null_threshold: f32,
 }
 
 impl<'a> Reply<'a> {

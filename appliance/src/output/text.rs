@@ -37,7 +37,12 @@ impl Marks {
 /// Each answer with its score, its place and the lines of the passage around it.
 pub fn reply(reply: &Reply<'_>, marks: Marks) -> String {
     if reply.answers.is_empty() {
-        return "no answer: no span of the passage fits\n".to_owned();
+        let Reply { null_diff, null_threshold, .. } = reply;
+        return if null_diff > null_threshold {
+            format!("no answer\n  null_diff {null_diff:.3} is above {null_threshold}\n")
+        } else {
+            "no answer\n  no span of the passage fits\n".to_owned()
+        };
     }
     let several = reply.answers.len() > 1;
     let mut out = String::new();
@@ -166,12 +171,22 @@ mod tests {
         }
     }
 
+    fn nothing(passage: &str) -> Reply<'_> {
+        Reply { question: "q", passage, answers: &[], null_diff: 1.5, null_threshold: f32::INFINITY }
+    }
+
+    #[test]
+    fn no_answer_tells_why() {
+        let shown = |null_threshold| reply(&Reply { null_threshold, ..nothing("a") }, Marks::BRACKETS);
+        assert_eq!(shown(1.0), "no answer\n  null_diff 1.500 is above 1\n");
+        assert_eq!(shown(2.0), "no answer\n  no span of the passage fits\n");
+    }
+
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         let passage = "a \x1b[31mred\x07 b";
         let answers = [Answer { start: 2, end: 11, start_char: 2, end_char: 11, ..Answer::default() }];
-        let shown =
-            reply(&Reply { question: "q", passage, answers: &answers, null_diff: 0.0 }, Marks::BRACKETS);
+        let shown = reply(&Reply { answers: &answers, ..nothing(passage) }, Marks::BRACKETS);
         assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
         assert!(shown.contains("red"), "{shown:?}");
     }

@@ -155,6 +155,36 @@ fn decoding_flags_bound_the_answers() {
 }
 
 #[test]
+fn no_answer_above_the_null_threshold() {
+    let all = ask(QUESTION, PASSAGE, &["--top-k", "20"]);
+    let null_diff = all["null_diff"].as_f64().unwrap() as f32;
+    let with = |threshold: f32| {
+        ask(QUESTION, PASSAGE, &["--top-k", "20", "--null-threshold", &threshold.to_string()])
+    };
+    let below = with(null_diff - 0.25);
+    assert_eq!(below["answers"], serde_json::json!([]));
+    assert_eq!(below["null_diff"], all["null_diff"]);
+    assert_eq!(with(f32::INFINITY), all);
+
+    // At the threshold there is an answer.
+    assert_eq!(with(null_diff)["answers"][0]["text"], all["answers"][0]["text"]);
+
+    let threshold = (null_diff - 0.25).to_string();
+    let args = ["ask", QUESTION, "--context", PASSAGE, "--null-threshold", &threshold];
+    let text = stdout(&blockspan(&args).output().unwrap());
+    assert!(text.starts_with("no answer\n  null_diff ") && text.contains(&threshold), "{text}");
+}
+
+#[test]
+fn a_long_question_is_cut_where_that_is_asked_for() {
+    let long = format!("{QUESTION} {}", "and then ".repeat(300));
+    let cut = ask(&long, PASSAGE, &["--max-query-length", "6"]);
+    let whole = ask(QUESTION, PASSAGE, &[]);
+    assert_eq!((&cut["answers"], &cut["null_diff"]), (&whole["answers"], &whole["null_diff"]));
+    assert_eq!(cut["question"], long);
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_error() {
     let mut command = blockspan(&["ask", QUESTION]);
     let mut child =

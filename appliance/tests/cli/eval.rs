@@ -89,6 +89,16 @@ fn a_file_with_impossible_questions_allows_the_empty_answer() {
 }
 
 #[test]
+fn the_null_threshold_can_be_chosen() {
+    // Questions of SQuAD v1.1: without the flag every one has an answer.
+    let file = squad(own_answer);
+    for (threshold, scores) in [("-1000", "EM 0.00  F1 0.00"), ("1000", "EM 100.00  F1 100.00")] {
+        let output = blockspan(&["eval", file.name(), "--null-threshold", threshold]).output().unwrap();
+        assert_eq!(stdout(&output), format!("{scores}  (4 questions, 4 windows)\n"));
+    }
+}
+
+#[test]
 fn a_question_that_cannot_be_answered_counts_as_empty_and_is_reported() {
     let json = json!({ "data": [{ "paragraphs": [
         { "context": PASSAGE, "qas": [{ "id": "blank", "question": " ", "answers": [] }] },

@@ -106,7 +106,10 @@ fn empty_passages_and_questions() {
 #[test]
 fn a_question_that_leaves_no_room() {
     let question = "why ".repeat(400);
-    assert_refused(&blockspan(&["ask", &question, "--context", PASSAGE]).output().unwrap(), &["400 tokens"]);
+    assert_refused(
+        &blockspan(&["ask", &question, "--context", PASSAGE]).output().unwrap(),
+        &["400 tokens", "max_query_length"],
+    );
 }
 
 #[test]
@@ -183,6 +186,9 @@ fn command_lines_that_make_no_sense() {
         &["ask", QUESTION, "--top-k", "0"],
         &["ask", QUESTION, "--n-best", "65"],
         &["ask", QUESTION, "--max-answer-len", "0"],
+        &["ask", QUESTION, "--max-query-length", "0"],
+        &["ask", QUESTION, "--null-threshold", "nan"],
+        &["ask", QUESTION, "--null-threshold", "high"],
         &["ask"],
         &["answer"],
         &[],

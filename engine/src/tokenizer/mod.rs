@@ -26,6 +26,8 @@ pub use normalizer::{
 pub use tokens::Tokens;
 pub use vocabulary::{MAX_SPECIAL_TOKENS, Vocabulary};
 
+use crate::error::Error;
+use crate::utf8::utf8;
 use vocabulary::ByteSet;
 
 /// A token of a text.
@@ -94,6 +96,14 @@ impl<'a> Tokenizer<'a> {
     /// last one that its last character came from: accents that were stripped after it are not part of it.
     pub fn tokens<'t>(&'t self, text: &'t str) -> Tokens<'t, 'a> {
         Tokens::new(self, text)
+    }
+
+    /// As [`tokens`](Self::tokens), for a text that may not be UTF-8.
+    ///
+    /// # Errors
+    /// [`Error::InvalidUtf8`] with the first byte that does not belong to a character.
+    pub fn tokens_of_bytes<'t>(&'t self, text: &'t [u8]) -> Result<Tokens<'t, 'a>, Error> {
+        utf8(text, "text").map(|text| self.tokens(text))
     }
 
     /// The texts of the tokens.
