@@ -41,6 +41,11 @@ impl Input {
             attention_mask: Tensor::from_vec(attention_mask, shape, device)?,
         })
     }
+
+    /// What is added to the scores of each key.
+    fn bias(&self) -> Result<Tensor> {
+        Ok(self.attention_mask.affine(-PADDING_BIAS, PADDING_BIAS)?)
+    }
 }
 
 /// What the network says of a batch.
@@ -135,11 +140,29 @@ impl Layer {
     }
 
     fn forward(&self, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
+        let x = self.attended(x, &self.context(x, bias)?)?;
+        self.fed_forward(&x, &self.inner(&x)?)
+    }
+
+    /// What the heads gather, the input of the attention's output map.
+    fn context(&self, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
         let (q, k, v) = (self.query.forward(x)?, self.key.forward(x)?, self.value.forward(x)?);
-        let context = ops::attention(&q, &k, &v, bias, self.heads)?;
-        let x = self.attention_norm.forward(&(self.attention_output.forward(&context)? + x)?)?;
-        let inner = ops::gelu(&self.intermediate.forward(&x)?)?;
-        self.output_norm.forward(&(self.output.forward(&inner)? + &x)?)
+        Ok(ops::attention(&q, &k, &v, bias, self.heads)?)
+    }
+
+    /// The attention half: the input of the intermediate map.
+    fn attended(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
+        self.attention_norm.forward(&(self.attention_output.forward(context)? + x)?)
+    }
+
+    /// What the feed-forward half holds, the input of its output map.
+    fn inner(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(ops::gelu(&self.intermediate.forward(x)?)?)
+    }
+
+    /// The feed-forward half: the input of the next layer.
+    fn fed_forward(&self, x: &Tensor, inner: &Tensor) -> Result<Tensor> {
+        self.output_norm.forward(&(self.output.forward(inner)? + x)?)
     }
 }
 
@@ -182,19 +205,8 @@ impl BertForQuestionAnswering {
     /// # Errors
     /// Sequences longer than the position table, ids outside the vocabulary, or a failure of the device.
     pub fn forward(&self, input: &Input) -> Result<Output> {
-        let (batch, tokens) = input.input_ids.dims2()?;
-        ensure!(
-            tokens <= self.max_tokens,
-            "{tokens} tokens exceed the model's {}; lower --max-seq-len",
-            self.max_tokens
-        );
-        let select = |table: &Tensor, ids: &Tensor| table.index_select(&ids.flatten_all()?, 0);
-        let words = select(&self.words, &input.input_ids)?;
-        let token_types = select(&self.token_types, &input.token_type_ids)?;
-        let positions = self.positions.narrow(0, 0, tokens)?;
-        let summed = (words + token_types)?.reshape((batch, tokens, ()))?.broadcast_add(&positions)?;
-        let mut x = self.embedding_norm.forward(&summed)?;
-        let bias = input.attention_mask.affine(-PADDING_BIAS, PADDING_BIAS)?;
+        let mut x = self.embed(input)?;
+        let bias = input.bias()?;
         let mut hidden_states = Vec::with_capacity(self.layers.len());
         for layer in &self.layers {
             x = layer.forward(&x, &bias)?;
@@ -206,5 +218,54 @@ impl BertForQuestionAnswering {
             end_logits: logits.narrow(2, 1, 1)?.squeeze(2)?,
             hidden_states,
         })
+    }
+
+    /// Takes batches through the encoder, stage by stage, and shows the inputs of every linear map before the map is
+    /// used: `see` gets the names of the weights that read them and the inputs of each batch, and may change those
+    /// weights. Later stages then see what the changed weights make.
+    ///
+    /// # Errors
+    /// As for [`BertForQuestionAnswering::forward`], and what `see` fails with.
+    pub fn visit_inputs(
+        &self,
+        batches: &[Input],
+        mut see: impl FnMut(&[String], &[Tensor]) -> Result<()>,
+    ) -> Result<()> {
+        let biases = batches.iter().map(Input::bias).collect::<Result<Vec<_>>>()?;
+        let detached = |x: Result<Tensor>| x.map(|x| x.detach());
+        let mut x = batches.iter().map(|batch| detached(self.embed(batch))).collect::<Result<Vec<_>>>()?;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let names = |parts: &[&str]| -> Vec<String> {
+                parts.iter().map(|part| format!("{}.{part}.weight", layer_prefix(index))).collect()
+            };
+            see(&names(&["attention.self.query", "attention.self.key", "attention.self.value"]), &x)?;
+            let each = |f: &dyn Fn(usize) -> Result<Tensor>| -> Result<Vec<Tensor>> {
+                (0..batches.len()).map(|batch| detached(f(batch))).collect()
+            };
+            let context = each(&|batch| layer.context(&x[batch], &biases[batch]))?;
+            see(&names(&["attention.output.dense"]), &context)?;
+            x = each(&|batch| layer.attended(&x[batch], &context[batch]))?;
+            see(&names(&["intermediate.dense"]), &x)?;
+            let inner = each(&|batch| layer.inner(&x[batch]))?;
+            see(&names(&["output.dense"]), &inner)?;
+            x = each(&|batch| layer.fed_forward(&x[batch], &inner[batch]))?;
+        }
+        Ok(())
+    }
+
+    /// The input of the first layer.
+    fn embed(&self, input: &Input) -> Result<Tensor> {
+        let (batch, tokens) = input.input_ids.dims2()?;
+        ensure!(
+            tokens <= self.max_tokens,
+            "{tokens} tokens exceed the model's {}; lower --max-seq-len",
+            self.max_tokens
+        );
+        let select = |table: &Tensor, ids: &Tensor| table.index_select(&ids.flatten_all()?, 0);
+        let words = select(&self.words, &input.input_ids)?;
+        let token_types = select(&self.token_types, &input.token_type_ids)?;
+        let positions = self.positions.narrow(0, 0, tokens)?;
+        let summed = (words + token_types)?.reshape((batch, tokens, ()))?.broadcast_add(&positions)?;
+        self.embedding_norm.forward(&summed)
     }
 }
