@@ -37,7 +37,8 @@ pub(crate) trait Products: Vector {
     /// `Σ weights · x[quad][lane]` for one output and `16 · GROUPS` lanes.
     ///
     /// # Safety
-    /// `64 · GROUPS` bytes at `x + index · 4 · LANES` are readable for each block of the row.
+    /// `64 · GROUPS` bytes at `x + quad · 4 · LANES` are readable for each block of the row, `quad` its columns divided
+    /// by 4.
     unsafe fn input_row<const LANES: usize, const GROUPS: usize>(
         self,
         row: &Row<'_>,
@@ -106,8 +107,8 @@ pub(crate) use product_kernels;
 
 /// The tiles of a strip.
 pub(crate) struct Strip<'a> {
-    /// The 4 columns of each tile.
-    pub columns: &'a [[u16; 4]],
+    /// The distances of each tile's 4 columns to the columns before.
+    pub deltas: &'a [[u8; 4]],
     /// `[4 outputs][4 columns]` of each tile.
     pub weights: &'a [[i8; 16]],
 }
@@ -115,10 +116,19 @@ pub(crate) struct Strip<'a> {
 impl<'a> Strip<'a> {
     fn new(matrix: &OutputBlock<'a>, strip: usize) -> Self {
         let tiles = span(matrix.pointers(), strip);
-        let columns = matrix.indices().as_chunks().0.get(tiles.clone()).unwrap_or(&[]);
+        let deltas = matrix.deltas().as_chunks().0.get(tiles.clone()).unwrap_or(&[]);
         let weights = matrix.weights().as_chunks().0.get(tiles).unwrap_or(&[]);
-        Self { columns, weights }
+        Self { deltas, weights }
     }
+}
+
+/// The rows of a tile's columns in the activations; `x` goes from the row of the column before to that of the last.
+#[inline(always)]
+pub(crate) fn advance<const LANES: usize>(x: &mut *const i8, deltas: &[u8; 4]) -> [*const i8; 4] {
+    deltas.map(|delta| {
+        *x = x.wrapping_add(usize::from(delta) * LANES);
+        *x
+    })
 }
 
 /// A row of an input-block matrix.
@@ -128,14 +138,18 @@ pub(crate) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The blocks of each panel: indices (columns divided by 4) and weights.
+    /// The blocks of each panel: where the panel's quads begin in `x`, places in the panel and weights.
     #[inline]
-    pub fn panels(&self) -> impl Iterator<Item = (&'a [u16], &'a [[i8; 4]])> + use<'a> {
+    pub fn panels<const LANES: usize>(
+        &self,
+        x: *const i8,
+    ) -> impl Iterator<Item = (*const i8, &'a [u8], &'a [[i8; 4]])> + use<'a, LANES> {
         let (matrix, row) = (self.matrix, self.row);
         (0..matrix.panels()).map(move |panel| {
             let blocks = span(matrix.pointers(), panel * matrix.rows() + row);
             let indices = matrix.indices().get(blocks.clone()).unwrap_or(&[]);
-            (indices, matrix.weights().as_chunks().0.get(blocks).unwrap_or(&[]))
+            let x = x.wrapping_add(panel * matrix.panel_cols() * LANES);
+            (x, indices, matrix.weights().as_chunks().0.get(blocks).unwrap_or(&[]))
         })
     }
 }
@@ -240,7 +254,7 @@ pub(crate) fn input_block<P: Products>(
         for (row, out) in (4 * strips.start..).zip(out.chunks_exact_mut(lanes)) {
             let blocks = Row { matrix, row };
             let [one, _] = &mut sums;
-            // SAFETY: indices are below `cols / 4` (`validate`), and `x` holds `cols / 4` quads of `lanes` lanes
+            // SAFETY: blocks lie inside the columns (`validate`), and `x` holds `cols / 4` quads of `lanes` lanes
             // (`check_product`), of which these are the 16 or 32 from lane `first` on.
             unsafe {
                 match lanes {

@@ -8,16 +8,21 @@ use core::arch::asm;
 
 use super::Sums;
 use super::token::Dotprod;
-use crate::groups::{Piece, Products, Row, Strip};
+use crate::groups::{Piece, Products, Row, Strip, advance};
 
 impl Products for Dotprod {
     /// 16 sums; 4 registers of inputs, and the tile's weights in one.
     #[target_feature(enable = "neon,dotprod")]
-    unsafe fn output_strip<const LANES: usize>(self, strip: &Strip<'_>, x: *const i8, out: &mut [Sums; 4]) {
+    unsafe fn output_strip<const LANES: usize>(
+        self,
+        strip: &Strip<'_>,
+        mut x: *const i8,
+        out: &mut [Sums; 4],
+    ) {
         let mut sums = [[vdupq_n_s32(0); 4]; 4];
-        for (columns, weights) in strip.columns.iter().zip(strip.weights) {
+        for (deltas, weights) in strip.deltas.iter().zip(strip.weights) {
             // SAFETY: 16 bytes at each column, by the caller's promise.
-            let inputs = columns.map(|column| unsafe { vld1q_s8(x.add(usize::from(column) * LANES)) });
+            let inputs = advance::<LANES>(&mut x, deltas).map(|x| unsafe { vld1q_s8(x) });
             let inputs = interleave(inputs);
             // SAFETY: an array of 16 bytes.
             let weights = unsafe { vld1q_s8(weights.as_ptr()) };
@@ -59,7 +64,7 @@ pub(super) unsafe fn input_row<const LANES: usize, const GROUPS: usize>(
     out: &mut [Sums; GROUPS],
 ) {
     let mut sums = [[vdupq_n_s32(0); 4]; GROUPS];
-    for (indices, weights) in row.panels() {
+    for (x, indices, weights) in row.panels::<LANES>(x) {
         let ((indices, last_indices), (weights, last)) = (indices.as_chunks(), weights.as_chunks());
         for (&[a, b, c, d], weights) in indices.iter().zip(weights) {
             let weights: &[[i8; 4]; 4] = weights;
@@ -83,7 +88,7 @@ pub(super) unsafe fn input_row<const LANES: usize, const GROUPS: usize>(
 
 /// Where a block's inputs start.
 #[inline]
-fn block<const LANES: usize>(x: *const i8, index: u16) -> *const i8 {
+fn block<const LANES: usize>(x: *const i8, index: u8) -> *const i8 {
     x.wrapping_add(usize::from(index) * 4 * LANES)
 }
 

@@ -12,17 +12,21 @@ use core::arch::asm;
 use super::Sums;
 use super::dotprod;
 use super::token::I8mm;
-use crate::groups::{Piece, Products, Row, Strip};
+use crate::groups::{Piece, Products, Row, Strip, advance};
 
 impl Products for I8mm {
     /// 16 sums of 2 lanes × 2 outputs; 8 registers of inputs, 2 of weights.
     #[target_feature(enable = "neon,dotprod,i8mm")]
-    unsafe fn output_strip<const LANES: usize>(self, strip: &Strip<'_>, x: *const i8, out: &mut [Sums; 4]) {
+    unsafe fn output_strip<const LANES: usize>(
+        self,
+        strip: &Strip<'_>,
+        mut x: *const i8,
+        out: &mut [Sums; 4],
+    ) {
         let mut sums = [[[vdupq_n_s32(0); 2]; 4]; 2];
-        let gather = |columns: &[u16; 4]| {
+        let mut gather = |deltas: &[u8; 4]| {
             // SAFETY: 16 bytes at each column, by the caller's promise.
-            let load = |column: u16| unsafe { vld1q_s8(x.add(usize::from(column) * LANES)) };
-            dotprod::interleave(columns.map(load))
+            dotprod::interleave(advance::<LANES>(&mut x, deltas).map(|x| unsafe { vld1q_s8(x) }))
         };
         let mut accumulate = |x: [[int8x16_t; 4]; 2], weights: [int8x16_t; 2]| {
             let x = side_by_side(x);
@@ -30,16 +34,16 @@ impl Products for I8mm {
                 *sums = multiply_all::<4, false>(*sums, x, weights);
             }
         };
-        let (columns, last_columns) = strip.columns.as_chunks();
+        let (deltas, last_deltas) = strip.deltas.as_chunks();
         let (weights, last_weights) = strip.weights.as_chunks();
-        for ([columns_a, columns_b], weights) in columns.iter().zip(weights) {
+        for ([deltas_a, deltas_b], weights) in deltas.iter().zip(weights) {
             let weights: &[[i8; 16]; 2] = weights;
             // SAFETY: arrays of 16 bytes.
             let weights = weights.each_ref().map(|weights| unsafe { vld1q_s8(weights.as_ptr()) });
-            accumulate([gather(columns_a), gather(columns_b)], weights);
+            accumulate([gather(deltas_a), gather(deltas_b)], weights);
         }
-        for (columns, weights) in last_columns.iter().zip(last_weights) {
-            let x = gather(columns);
+        for (deltas, weights) in last_deltas.iter().zip(last_weights) {
+            let x = gather(deltas);
             // SAFETY: an array of 16 bytes.
             let weights = unsafe { vld1q_s8(weights.as_ptr()) };
             accumulate([x, x], [weights, vdupq_n_s8(0)]);

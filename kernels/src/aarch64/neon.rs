@@ -9,16 +9,21 @@ use core::arch::asm;
 
 use super::Sums;
 use super::token::Neon;
-use crate::groups::{Piece, Products, Row, Strip};
+use crate::groups::{Piece, Products, Row, Strip, advance};
 
 impl Products for Neon {
     /// 16 sums; 4 registers of inputs, 2 of weights.
     #[target_feature(enable = "neon")]
-    unsafe fn output_strip<const LANES: usize>(self, strip: &Strip<'_>, x: *const i8, out: &mut [Sums; 4]) {
+    unsafe fn output_strip<const LANES: usize>(
+        self,
+        strip: &Strip<'_>,
+        mut x: *const i8,
+        out: &mut [Sums; 4],
+    ) {
         let mut sums = [[vdupq_n_s32(0); 4]; 4];
-        for (columns, weights) in strip.columns.iter().zip(strip.weights) {
+        for (deltas, weights) in strip.deltas.iter().zip(strip.weights) {
             // SAFETY: 16 bytes at each column, by the caller's promise.
-            let [a, b, c, d] = columns.map(|column| unsafe { vld1q_s8(x.add(usize::from(column) * LANES)) });
+            let [a, b, c, d] = advance::<LANES>(&mut x, deltas).map(|x| unsafe { vld1q_s8(x) });
             // A lane's first two inputs beside each other, and its last two.
             let (first_low, first_high) = (vzip1q_s8(a, b), vzip2q_s8(a, b));
             let (last_low, last_high) = (vzip1q_s8(c, d), vzip2q_s8(c, d));
@@ -47,8 +52,8 @@ impl Products for Neon {
         out: &mut [Sums; GROUPS],
     ) {
         let mut sums = [[[vdupq_n_s32(0); 2]; 4]; GROUPS];
-        let block = |index: u16| x.wrapping_add(usize::from(index) * 4 * LANES);
-        for (indices, weights) in row.panels() {
+        for (x, indices, weights) in row.panels::<LANES>(x) {
+            let block = |index: u8| x.wrapping_add(usize::from(index) * 4 * LANES);
             let ((indices, last_index), (weights, last)) = (indices.as_chunks(), weights.as_chunks());
             for (&[a, b], &[weights_a, weights_b]) in indices.iter().zip(weights) {
                 let weights = [broadcast(weights_a), broadcast(weights_b)];

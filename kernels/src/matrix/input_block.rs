@@ -6,7 +6,7 @@ use super::section::{Arrays, MatrixError, Shape, accessors};
 ///
 /// Invariant, established by [`super::PackedMatrix::validate`] and trusted by the kernels: `pointers` has
 /// `panels · rows + 1` monotone entries from 0 to the number of blocks, there is one index and there are 4 weights
-/// per block, and every index is below `cols / 4` and inside its panel; `scales`, `bias` and `row_sums` have
+/// per block, and every index is below the number of blocks that its panel is wide; `scales`, `bias` and `row_sums` have
 /// `rows` entries.
 #[derive(Clone, Copy, Debug)]
 pub struct InputBlock<'a> {
@@ -15,7 +15,11 @@ pub struct InputBlock<'a> {
 }
 
 impl<'a> InputBlock<'a> {
-    accessors!("`[panels · rows + 1]`, in blocks.", "`[blocks]`: columns divided by 4.", "`[blocks][4]`.");
+    accessors!(
+        "`[panels · rows + 1]`, in blocks.",
+        indices: "`[blocks]`: places in the panel, columns divided by 4.",
+        "`[blocks][4]`."
+    );
 
     pub(super) fn from_checked(shape: Shape, arrays: Arrays<'a>) -> Self {
         Self { shape, arrays }
@@ -23,12 +27,11 @@ impl<'a> InputBlock<'a> {
 
     pub(super) fn check(shape: &Shape, arrays: &Arrays<'_>) -> Result<(), MatrixError> {
         let matrix = InputBlock { shape: *shape, arrays: *arrays };
-        let width = shape.panel_cols / 4;
         for panel in 0..matrix.panels() {
-            let legal = panel * width..(shape.cols / 4).min((panel + 1) * width);
+            let width = shape.panel_cols.min(shape.cols.saturating_sub(panel * shape.panel_cols)) / 4;
             let (begin, end) = (matrix.pointer(panel * shape.rows), matrix.pointer((panel + 1) * shape.rows));
             let indices = arrays.indices.get(begin..end).ok_or(MatrixError("pointers leave the indices"))?;
-            if !indices.iter().all(|&index| legal.contains(&usize::from(index))) {
+            if !indices.iter().all(|&index| usize::from(index) < width) {
                 return Err(MatrixError("a column index lies outside its panel"));
             }
         }
@@ -68,11 +71,12 @@ impl<'a> InputBlock<'a> {
     }
 
     /// The blocks of a row inside a panel: the index (columns divided by 4) and 4 weights each.
-    pub fn blocks(&self, panel: usize, row: usize) -> impl Iterator<Item = (u16, &'a [i8])> + use<'a> {
+    pub fn blocks(&self, panel: usize, row: usize) -> impl Iterator<Item = (usize, &'a [i8])> + use<'a> {
         let at = panel * self.shape.rows + row;
         let (begin, end) = (self.pointer(at), self.pointer(at + 1));
         let indices = self.arrays.indices.get(begin..end).unwrap_or(&[]);
         let weights = self.arrays.weights.get(4 * begin..4 * end).unwrap_or(&[]);
-        indices.iter().copied().zip(weights.chunks_exact(4))
+        let first = panel * self.shape.panel_cols / 4;
+        indices.iter().map(move |&index| first + usize::from(index)).zip(weights.chunks_exact(4))
     }
 }

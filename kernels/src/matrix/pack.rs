@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::section::{HEADER_LEN, MAX_DIM, MatrixError, Pattern, Shape};
+use super::section::{HEADER_LEN, MAX_DIM, MAX_PANEL_COLS, MatrixError, Pattern, Shape};
 
 /// Packs `weights[rows][cols]` by blocks of 4 outputs × 1 input; blocks of zeros are left out.
 ///
@@ -22,9 +22,14 @@ pub fn pack_output_block(
         let at = |row: usize, col: usize| strip.get(row * cols + col).copied().unwrap_or(0);
         let columns: Vec<usize> = (0..cols).filter(|&col| (0..4).any(|row| at(row, col) != 0)).collect();
         packed.kept += columns.len();
+        let columns = with_bridges(&columns);
+        let mut before = 0;
         for tile in columns.chunks(4) {
-            let last = tile.last().copied().unwrap_or(0);
-            packed.indices.extend((0..4).map(|i| *tile.get(i).unwrap_or(&last) as u16));
+            for i in 0..4 {
+                let column = tile.get(i).copied().unwrap_or(before);
+                packed.indices.push((column - before) as u8);
+                before = column;
+            }
             for row in 0..4 {
                 packed.weights.extend((0..4).map(|i| tile.get(i).map_or(0, |&col| at(row, col))));
             }
@@ -35,8 +40,22 @@ pub fn pack_output_block(
     Ok(packed.write(Pattern::OutputBlock, rows, cols, cols, weights, scales, bias))
 }
 
-/// Packs `weights[rows][cols]` by blocks of 1 output × 4 inputs, in panels of `panel_cols` columns; blocks of
-/// zeros are left out.
+/// Columns, ascending, with others added so that a byte holds each distance, that of the first to column 0 included.
+fn with_bridges(columns: &[usize]) -> Vec<usize> {
+    let (mut bridged, mut before) = (Vec::new(), 0);
+    for &column in columns {
+        while column - before > usize::from(u8::MAX) {
+            before += usize::from(u8::MAX);
+            bridged.push(before);
+        }
+        bridged.push(column);
+        before = column;
+    }
+    bridged
+}
+
+/// Packs `weights[rows][cols]` by blocks of 1 output × 4 inputs, in panels of `panel_cols` columns, at most
+/// [`MAX_PANEL_COLS`]; blocks of zeros are left out.
 ///
 /// # Errors
 /// Shapes that do not fit, or a weight of −128.
@@ -47,14 +66,17 @@ pub fn pack_input_block(
     scales: &[f32],
     bias: &[f32],
 ) -> Result<Vec<u8>, MatrixError> {
+    if panel_cols > MAX_PANEL_COLS {
+        return Err(MatrixError("panel_cols of an input-block matrix must be at most 1024"));
+    }
     let rows = check(weights, cols, scales, bias, panel_cols)?;
     let mut packed = Blocks::default();
     for panel in (0..cols).step_by(panel_cols) {
         for row in weights.chunks_exact(cols) {
             let columns = row.get(panel..cols.min(panel + panel_cols)).unwrap_or(&[]);
-            for (block, index) in columns.chunks_exact(4).zip(panel / 4..) {
+            for (block, index) in columns.chunks_exact(4).zip(0..) {
                 if block.iter().any(|&w| w != 0) {
-                    packed.indices.push(index as u16);
+                    packed.indices.push(index);
                     packed.weights.extend_from_slice(block);
                     packed.groups += 1;
                     packed.kept += 1;
@@ -92,7 +114,7 @@ struct Blocks {
     groups: usize,
     kept: usize,
     pointers: Vec<u32>,
-    indices: Vec<u16>,
+    indices: Vec<u8>,
     weights: Vec<i8>,
 }
 
@@ -129,7 +151,7 @@ impl Blocks {
             bytemuck::cast_slice(bias),
             bytemuck::cast_slice(&sums),
             bytemuck::cast_slice(&self.pointers),
-            bytemuck::cast_slice(&self.indices),
+            &self.indices,
             bytemuck::cast_slice(&self.weights),
         ];
         debug_assert!(arrays.iter().skip(1).map(|a| a.len()).eq(shape.array_bytes()));

@@ -11,6 +11,9 @@ pub const HEADER_LEN: usize = 64;
 /// The most rows or columns: an i32 accumulator then holds 127 · 255 · cols.
 pub const MAX_DIM: usize = 65_536;
 
+/// The most columns of an input-block matrix' panel: a byte then names each of its blocks.
+pub const MAX_PANEL_COLS: usize = 1024;
+
 /// The shape of the 1×4 blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pattern {
@@ -80,7 +83,7 @@ impl core::error::Error for MatrixError {}
 
 /// The accessors that both patterns share. The arguments document the arrays of blocks.
 macro_rules! accessors {
-    ($pointers:literal, $indices:literal, $weights:literal) => {
+    ($pointers:literal, $indices:ident: $of_indices:literal, $weights:literal) => {
         /// Outputs.
         pub fn rows(&self) -> usize {
             self.shape.rows
@@ -121,8 +124,8 @@ macro_rules! accessors {
             self.arrays.pointers
         }
 
-        #[doc = $indices]
-        pub fn indices(&self) -> &'a [u16] {
+        #[doc = $of_indices]
+        pub fn $indices(&self) -> &'a [u8] {
             self.arrays.indices
         }
 
@@ -152,7 +155,7 @@ pub(super) struct Arrays<'a> {
     pub bias: &'a [f32],
     pub row_sums: &'a [i32],
     pub pointers: &'a [u32],
-    pub indices: &'a [u16],
+    pub indices: &'a [u8],
     pub weights: &'a [i8],
 }
 
@@ -172,7 +175,7 @@ impl Shape {
             4 * self.rows,
             4 * self.rows,
             4 * pointers,
-            2 * indices * self.groups,
+            indices * self.groups,
             weights * self.groups,
         ]
     }
@@ -190,6 +193,9 @@ impl Shape {
                 .ok_or(MatrixError("rows, cols and panel_cols must be multiples of 4 up to 65536"))
         };
         let (rows, cols, panel_cols) = (dimension(1)?, dimension(2)?, dimension(3)?);
+        if pattern == Pattern::InputBlock && panel_cols > MAX_PANEL_COLS {
+            return Err(MatrixError("panel_cols of an input-block matrix must be at most 1024"));
+        }
         let (groups, kept_blocks) = (field(4) as usize, field(5) as usize);
         let room = rows as u64 * cols as u64 / 4;
         if groups as u64 > room || kept_blocks as u64 > room {
@@ -220,7 +226,7 @@ impl Shape {
             bias: bytemuck::try_cast_slice(take(bias)?).ok()?,
             row_sums: bytemuck::try_cast_slice(take(row_sums)?).ok()?,
             pointers: bytemuck::try_cast_slice(take(pointers)?).ok()?,
-            indices: bytemuck::try_cast_slice(take(indices)?).ok()?,
+            indices: take(indices)?,
             weights: bytemuck::cast_slice(take(weights)?),
         };
         rest.is_empty().then_some(arrays)

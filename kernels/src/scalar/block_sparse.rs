@@ -22,7 +22,7 @@ pub fn output_block(
         let mut acc = [[0i32; TILE]; 4];
         for (columns, weights) in matrix.tiles(strip) {
             for (column, input) in columns.iter().zip(0..4) {
-                let start = usize::from(*column) * lanes;
+                let start = column * lanes;
                 let row = x.get(start..start + lanes).ok_or(ShapeError)?;
                 for (acc, weights) in acc.iter_mut().zip(weights.chunks_exact(4)) {
                     multiply_add(acc, row, weights.get(input).copied().unwrap_or(0));
@@ -50,7 +50,7 @@ pub fn input_block(
         let mut acc = [0i32; TILE];
         for panel in 0..matrix.panels() {
             for (block, weights) in matrix.blocks(panel, row) {
-                let start = usize::from(block) * 4 * lanes;
+                let start = block * 4 * lanes;
                 let quads = x.get(start..start + 4 * lanes).ok_or(ShapeError)?;
                 for (acc, quad) in acc.iter_mut().zip(quads.chunks_exact(4)) {
                     *acc += dot4(quad, weights);

@@ -6,7 +6,7 @@
 use core::arch::wasm32::*;
 
 use super::Simd128;
-use crate::groups::{Piece, Products, Row, Strip};
+use crate::groups::{Piece, Products, Row, Strip, advance};
 
 /// Sums of 16 lanes.
 type Sums = [v128; 4];
@@ -16,12 +16,11 @@ impl Products for Simd128 {
     unsafe fn output_strip<const LANES: usize>(self, strip: &Strip<'_>, x: *const i8, out: &mut [Sums; 4]) {
         for half in 0..2 {
             let mut sums = [[i32x4_splat(0); 2]; 4];
-            for (columns, weights) in strip.columns.iter().zip(strip.weights) {
+            let mut x = x.wrapping_add(8 * half);
+            for (deltas, weights) in strip.deltas.iter().zip(strip.weights) {
                 // SAFETY: 16 bytes at each column, by the caller's promise; these are the half's 8.
-                let load = |column| unsafe {
-                    v128_load64_zero(x.add(usize::from(column) * LANES + 8 * half).cast())
-                };
-                let [a, b, c, d] = columns.map(load);
+                let load = |x: *const i8| unsafe { v128_load64_zero(x.cast()) };
+                let [a, b, c, d] = advance::<LANES>(&mut x, deltas).map(load);
                 let (first, last) = (interleave(a, b), interleave(c, d));
                 let first = [i16x8_extend_low_i8x16(first), i16x8_extend_high_i8x16(first)];
                 let last = [i16x8_extend_low_i8x16(last), i16x8_extend_high_i8x16(last)];
@@ -53,7 +52,7 @@ impl Products for Simd128 {
     ) {
         for (group, out) in out.iter_mut().enumerate() {
             let mut sums = [[i32x4_splat(0); 2]; 4];
-            for (indices, weights) in row.panels() {
+            for (x, indices, weights) in row.panels::<LANES>(x) {
                 for (&index, weights) in indices.iter().zip(weights) {
                     let weights = broadcast(i32::from_le_bytes(weights.map(i8::cast_unsigned)));
                     let start = usize::from(index) * 4 * LANES + 64 * group;

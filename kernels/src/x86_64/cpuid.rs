@@ -16,7 +16,7 @@ pub(super) struct Features {
     pub avx2: bool,
     /// AVX-VNNI, beside all of `avx2`.
     pub avxvnni: bool,
-    /// AVX-512 F, BW, VL and VNNI, with the ZMM registers saved, beside all of `avx2`.
+    /// AVX-512 F, BW, VL and VNNI and BMI2, with the ZMM registers saved, beside all of `avx2`.
     pub avx512vnni: bool,
 }
 
@@ -43,7 +43,7 @@ impl Features {
             && bit(basic.ecx, 29)
             && bit(extended.ebx, 5)
             && sse41;
-        let avx512 = [16, 30, 31].into_iter().all(|i| bit(extended.ebx, i)) && bit(extended.ecx, 11);
+        let avx512 = [8, 16, 30, 31].into_iter().all(|i| bit(extended.ebx, i)) && bit(extended.ecx, 11);
         Self {
             sse41,
             avx2,
@@ -76,7 +76,7 @@ mod tests {
             sse41: has!("sse4.1") && has!("ssse3"),
             avx2,
             avxvnni: avx2 && has!("avxvnni"),
-            avx512vnni: avx2 && avx512,
+            avx512vnni: avx2 && avx512 && has!("bmi2"),
         };
         assert_eq!(Features::detect(), expected);
     }

@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use blockspan_kernels::matrix::{Matrix, PackedMatrix, pack_input_block, pack_output_block};
+use blockspan_kernels::matrix::{MAX_PANEL_COLS, Matrix, PackedMatrix, pack_input_block, pack_output_block};
 use blockspan_kernels::scalar::Scalar;
 use blockspan_kernels::{DenseRows, Epilogue, Kernels};
 
@@ -94,6 +94,10 @@ fn cases(mut case: impl FnMut(usize, usize, usize, f32, Fill, &mut Random)) {
         case(rows, cols, lanes, 0.2, Fill::Random, &mut random);
     }
     case(1024, 1024, 64, 0.2, Fill::Corners, &mut random);
+    // Columns further apart than a byte says.
+    for lanes in [16, 32, 64] {
+        case(8, 4096, lanes, 0.002, Fill::Random, &mut random);
+    }
     for _ in 0..100 {
         let (rows, cols) = (4 * (1 + random.below(12)), 4 * (1 + random.below(60)));
         let (lanes, fill) = ([16, 32, 64][random.below(3)], FILLS[random.below(FILLS.len())]);
@@ -170,7 +174,7 @@ pub fn input_block(kernels: &dyn Kernels) {
         let (scales, bias) =
             (random.floats(rows, Floats::Bell(0.01)), random.floats(rows, Floats::Bell(1.0)));
         let scales: Vec<f32> = scales.into_iter().map(f32::abs).collect();
-        let panel_cols = [4, 16, 128, cols, cols + 4][random.below(5)];
+        let panel_cols = [4, 16, 128, cols, cols + 4][random.below(5)].min(MAX_PANEL_COLS);
         let packed = aligned(&pack_input_block(&weights, cols, panel_cols, &scales, &bias).unwrap());
         let packed = PackedMatrix::validate(bytemuck::cast_slice(&packed)).unwrap();
         let Some(Matrix::InputBlock(matrix)) = packed.view() else { panic!("not an input-block matrix") };

@@ -7,7 +7,7 @@
 use core::arch::x86_64::*;
 use core::ops::Range;
 
-use super::super::index::row_offsets;
+use super::super::index::block_rows;
 use super::Avx512Vnni;
 use crate::matrix::InputBlock;
 use crate::vector::{ADD, Finish, GELU, Rows, STORE};
@@ -75,6 +75,8 @@ unsafe fn rows<const K: usize, const SETS: usize, const SHIFT: u32, const KIND: 
                         *waiting
                     };
                     let blocks = *pointers as usize..*pointers.add(1) as usize;
+                    // `panel_cols / 4` rows of quads, of `1 << SHIFT` bytes.
+                    let x = x.add(panel * matrix.panel_cols() / 4 << SHIFT);
                     *waiting = multiply::<K, SETS, SHIFT>(matrix, blocks, x, start);
                 }
             }
@@ -97,7 +99,8 @@ unsafe fn rows<const K: usize, const SETS: usize, const SHIFT: u32, const KIND: 
 /// `start` plus the products of some blocks of a row.
 ///
 /// # Safety
-/// The blocks must lie in the matrix and `x` have `4 · 16 · K` bytes for each index.
+/// The blocks must lie in a panel of the matrix and `x`, which starts with that panel, have `4 · 16 · K` bytes for each
+/// index.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn multiply<const K: usize, const SETS: usize, const SHIFT: u32>(
@@ -114,7 +117,7 @@ unsafe fn multiply<const K: usize, const SETS: usize, const SHIFT: u32>(
             (matrix.indices().as_ptr().add(blocks.start), matrix.weights().as_ptr().add(4 * blocks.start));
         let mut left = blocks.len();
         while left >= 4 {
-            let [a, b, c, d] = row_offsets::<SHIFT>(indices);
+            let [a, b, c, d] = block_rows::<SHIFT>(indices);
             multiply_add(&mut acc[0], x.add(a), weights);
             multiply_add(&mut acc[1], x.add(b), weights.add(4));
             multiply_add(&mut acc[2 % SETS], x.add(c), weights.add(8));

@@ -11,7 +11,7 @@ use core::arch::x86_64::*;
 use core::array::from_fn;
 use core::ops::Range;
 
-use super::super::index::row_offsets;
+use super::super::index::tile_rows_bmi2;
 use super::Avx512Vnni;
 use crate::matrix::OutputBlock;
 use crate::vector::{ADD, Finish, GELU, Rows, STORE};
@@ -63,11 +63,11 @@ pub(super) unsafe fn strips<const PARTS: usize, const KIND: u8>(
     let lanes = 64 / PARTS;
     for (i, strip) in strips.enumerate() {
         // SAFETY: the caller's promises; a validated matrix' pointers, scales, biases and sums have an entry for each
-        // strip or row, and the pointers stay inside the tiles, whose indices are below `cols`.
+        // strip or row, and the pointers stay inside the tiles, whose columns are below `cols`.
         unsafe {
             let pointers = matrix.pointers().as_ptr().add(strip);
             let tiles = Tiles {
-                indices: matrix.indices().as_ptr(),
+                deltas: matrix.deltas().as_ptr(),
                 weights: matrix.weights().as_ptr(),
                 range: *pointers as usize..*pointers.add(1) as usize,
             };
@@ -101,7 +101,7 @@ type Strip = [[__m512i; 4]; 4];
 
 /// The tiles of a strip.
 struct Tiles {
-    indices: *const u16,
+    deltas: *const u8,
     weights: *const i8,
     range: Range<usize>,
 }
@@ -109,7 +109,7 @@ struct Tiles {
 /// The accumulators of a strip.
 ///
 /// # Safety
-/// The tiles must lie in the arrays, and `x` have a row of `64 / PARTS` bytes for each index.
+/// The tiles must lie in the arrays, and `x` have a row of `64 / PARTS` bytes for each of their columns.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn multiply<const PARTS: usize>(tiles: Tiles, x: *const i8, sums: &[i32; 4]) -> Strip {
@@ -120,17 +120,16 @@ unsafe fn multiply<const PARTS: usize>(tiles: Tiles, x: *const i8, sums: &[i32; 
     if start == end {
         return acc;
     }
-    let (mut tile, mut indices, mut weights) =
+    let (mut tile, mut place, mut weights) =
         // SAFETY: the tiles lie in the arrays.
-        unsafe { (start, tiles.indices.add(4 * start), tiles.weights.add(16 * start)) };
+        unsafe { (start, Place { deltas: tiles.deltas.add(4 * start), row: x }, tiles.weights.add(16 * start)) };
     // SAFETY: as above. The quads of the next tiles are loaded before the current ones are multiplied, so that the
     // multiplications never wait; after all tiles but the last, at least one is left.
     unsafe {
-        let mut quads = load_quads::<PARTS>(indices, (end - tile).min(PARTS), x);
+        let mut quads = load_quads::<PARTS>(&mut place, (end - tile).min(PARTS));
         while tile + 2 * PARTS <= end {
             tile += PARTS;
-            indices = indices.add(4 * PARTS);
-            let next = load_quads::<PARTS>(indices, PARTS, x);
+            let next = load_quads::<PARTS>(&mut place, PARTS);
             multiply_add(&mut acc, quads, load_weights::<PARTS>(weights, PARTS));
             weights = weights.add(16 * PARTS);
             quads = next;
@@ -138,7 +137,7 @@ unsafe fn multiply<const PARTS: usize>(tiles: Tiles, x: *const i8, sums: &[i32; 
         if PARTS > 1 && tile + PARTS < end {
             multiply_add(&mut acc, quads, load_weights::<PARTS>(weights, PARTS));
             tile += PARTS;
-            quads = load_quads::<PARTS>(indices.add(4 * PARTS), end - tile, x);
+            quads = load_quads::<PARTS>(&mut place, end - tile);
             weights = weights.add(16 * PARTS);
         }
         multiply_add(&mut acc, quads, load_weights::<PARTS>(weights, end - tile));
@@ -157,36 +156,66 @@ fn multiply_add(acc: &mut Strip, quads: [__m512i; 4], weights: [__m512i; 4]) {
     }
 }
 
-/// The quads of `count` tiles side by side, at most `PARTS`; where there are fewer, the last one's again.
+/// Where the loop over a strip's tiles is.
+struct Place {
+    /// The next tile's.
+    deltas: *const u8,
+    /// The row of the last column before it, in the activations.
+    row: *const i8,
+}
+
+impl Place {
+    /// The rows of the next tile.
+    ///
+    /// # Safety
+    /// There is one, and the activations have its rows, of `1 << SHIFT` bytes each. The CPU must have BMI2.
+    #[inline(always)]
+    unsafe fn tile<const SHIFT: u32>(&mut self) -> [*const i8; 4] {
+        // SAFETY: the caller's promise.
+        let [a, b, c, d] = unsafe { tile_rows_bmi2::<SHIFT>(self.deltas) };
+        let rows = [a, b, c, d].map(|at| self.row.wrapping_add(at));
+        self.deltas = self.deltas.wrapping_add(4);
+        self.row = self.row.wrapping_add(d);
+        rows
+    }
+}
+
+/// The quads of the next `count` tiles side by side, at most `PARTS`; where there are fewer, the last row in place of
+/// the others.
 ///
 /// # Safety
-/// `indices` must be valid for `count` tiles, not 0, and `x` have a row of `64 / PARTS` bytes for each index.
+/// The strip has `count` more tiles, not 0, and the activations a row of `64 / PARTS` bytes for each of their columns.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn load_quads<const PARTS: usize>(indices: *const u16, count: usize, x: *const i8) -> [__m512i; 4] {
+unsafe fn load_quads<const PARTS: usize>(place: &mut Place, count: usize) -> [__m512i; 4] {
     // SAFETY: the caller's promise; a row has 64 / PARTS bytes.
     let rows = unsafe {
         match PARTS {
-            1 => row_offsets::<6>(indices).map(|at| _mm512_loadu_si512(x.add(at).cast())),
+            1 => place.tile::<6>().map(|row| _mm512_loadu_si512(row.cast())),
             2 => {
-                let low = row_offsets::<5>(indices).map(|at| _mm256_loadu_si256(x.add(at).cast()));
-                let high = row_offsets::<5>(indices.add(4 * (count - 1).min(1)));
+                let low = place.tile::<5>();
+                let high = if count > 1 { place.tile::<5>() } else { [place.row; 4] };
                 let row = |i: usize| {
-                    let low = _mm512_castsi256_si512(low[i]);
-                    _mm512_inserti64x4::<1>(low, _mm256_loadu_si256(x.add(high[i]).cast()))
+                    let low = _mm512_castsi256_si512(_mm256_loadu_si256(low[i].cast()));
+                    _mm512_mask_broadcast_i64x4(low, 0xf0, _mm256_loadu_si256(high[i].cast()))
                 };
                 [row(0), row(1), row(2), row(3)]
             }
             _ => {
-                let at: [_; 4] = from_fn(|part| row_offsets::<4>(indices.add(4 * (count - 1).min(part))));
-                let row = |i: usize| {
-                    let load = |part: usize| _mm_loadu_si128(x.add(at[part][i]).cast());
-                    let row = _mm512_castsi128_si512(load(0));
-                    let row = _mm512_inserti32x4::<1>(row, load(1));
-                    let row = _mm512_inserti32x4::<2>(row, load(2));
-                    _mm512_inserti32x4::<3>(row, load(3))
-                };
-                [row(0), row(1), row(2), row(3)]
+                // One tile after the other, or the sixteen places would not fit into registers.
+                let mut rows =
+                    place.tile::<4>().map(|row| _mm512_castsi128_si512(_mm_loadu_si128(row.cast())));
+                let mut tile = |part: usize| if part < count { place.tile::<4>() } else { [place.row; 4] };
+                for (row, second) in rows.iter_mut().zip(tile(1)) {
+                    *row = _mm512_inserti32x4::<1>(*row, _mm_loadu_si128(second.cast()));
+                }
+                for (row, third) in rows.iter_mut().zip(tile(2)) {
+                    *row = _mm512_inserti32x4::<2>(*row, _mm_loadu_si128(third.cast()));
+                }
+                for (row, fourth) in rows.iter_mut().zip(tile(3)) {
+                    *row = _mm512_inserti32x4::<3>(*row, _mm_loadu_si128(fourth.cast()));
+                }
+                rows
             }
         }
     };

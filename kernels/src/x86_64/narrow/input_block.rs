@@ -76,7 +76,8 @@ unsafe fn columns<D: Dot, const K: usize>(
                 }
                 let pointers = matrix.pointers().as_ptr().add(panel * matrix.rows() + row);
                 let blocks = *pointers as usize..*pointers.add(1) as usize;
-                multiply(d, matrix, blocks, lanes, x.add(4 * column), waiting);
+                let x = x.add(panel * matrix.panel_cols() * lanes + 4 * column);
+                multiply(d, matrix, blocks, lanes, x, waiting);
             }
         }
     }
@@ -95,7 +96,8 @@ unsafe fn columns<D: Dot, const K: usize>(
 /// Adds the products of some blocks of a row.
 ///
 /// # Safety
-/// The blocks must lie in the matrix and `x` be valid for `K` vectors in the row of quads of each index.
+/// The blocks must lie in a panel of the matrix and `x`, which starts with that panel, be valid for `K` vectors in the
+/// row of quads of each index.
 #[inline(always)]
 unsafe fn multiply<D: Dot, const K: usize>(
     d: D,

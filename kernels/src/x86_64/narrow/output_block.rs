@@ -6,7 +6,7 @@
 
 use core::ops::Range;
 
-use super::super::index::row_offsets;
+use super::super::index::tile_rows;
 use super::Dot;
 use crate::matrix::OutputBlock;
 use crate::vector::{Finish, Rows};
@@ -34,7 +34,7 @@ pub(in super::super) unsafe fn output_block<D: Dot, const SHIFT: u32>(
                 let pointers = matrix.pointers().as_ptr().add(strip);
                 let strip = Strip {
                     tiles: *pointers as usize..*pointers.add(1) as usize,
-                    indices: matrix.indices().as_ptr(),
+                    deltas: matrix.deltas().as_ptr(),
                     weights: matrix.weights().as_ptr(),
                     sums: *matrix.row_sums().as_ptr().add(4 * strip).cast(),
                     rows: Rows {
@@ -53,7 +53,7 @@ pub(in super::super) unsafe fn output_block<D: Dot, const SHIFT: u32>(
 /// A strip of a validated matrix.
 struct Strip {
     tiles: Range<usize>,
-    indices: *const u16,
+    deltas: *const u8,
     weights: *const i8,
     sums: [i32; 4],
     rows: Rows<4>,
@@ -117,45 +117,48 @@ impl Strip {
             let start = d.splat_i32(sum.wrapping_mul(D::SIGNED_START));
             *acc = if pairs { [d.first_block(start); 2] } else { [start; 2] };
         }
-        // SAFETY: tile `t` has indices 4t .. 4t + 4, each of a row of `x`, and weights 16t .. 16t + 16.
+        // SAFETY: tile `t` has deltas 4t .. 4t + 4, whose columns each have a row of `x`, and weights 16t .. 16t + 16.
         unsafe {
-            let mut indices = self.indices.add(4 * self.tiles.start);
+            let mut deltas = self.deltas.add(4 * self.tiles.start);
             let mut weights = self.weights.add(16 * self.tiles.start);
+            let mut x = x;
             if pairs {
                 for _ in 0..self.tiles.len() / 2 {
-                    let at = [row_offsets::<SHIFT>(indices), row_offsets::<SHIFT>(indices.add(4))];
-                    pair::<D, HIGH>(d, x, at, [weights, weights.add(16)], &mut acc);
-                    (indices, weights) = (indices.add(8), weights.add(32));
+                    let at = [tile_rows::<SHIFT>(deltas), tile_rows::<SHIFT>(deltas.add(4))];
+                    let second = x.add(at[0][3]);
+                    pair::<D, HIGH>(d, [x, second], at, [weights, weights.add(16)], &mut acc);
+                    (x, deltas, weights) = (second.add(at[1][3]), deltas.add(8), weights.add(32));
                 }
                 if !self.tiles.len().is_multiple_of(2) {
                     // There is no second tile: the first one's rows again with weights of 0.
                     let zero: &[i8; 16] = &[0; 16];
-                    let at = row_offsets::<SHIFT>(indices);
-                    pair::<D, HIGH>(d, x, [at, at], [weights, zero.as_ptr()], &mut acc);
+                    let at = tile_rows::<SHIFT>(deltas);
+                    pair::<D, HIGH>(d, [x, x], [at, at], [weights, zero.as_ptr()], &mut acc);
                 }
                 return acc;
             }
             for _ in self.tiles.clone() {
+                let at = tile_rows::<SHIFT>(deltas);
                 let mut rows = [d.splat_i32(0); 4];
-                for (row, at) in rows.iter_mut().zip(row_offsets::<SHIFT>(indices)) {
+                for (row, at) in rows.iter_mut().zip(at) {
                     *row = d.load_i32(x.add(at).cast());
                 }
                 accumulate::<D, HIGH>(d, rows, d.four_quads(weights), &mut acc);
-                (indices, weights) = (indices.add(4), weights.add(16));
+                (x, deltas, weights) = (x.add(at[3]), deltas.add(4), weights.add(16));
             }
         }
         acc
     }
 }
 
-/// Two tiles of columns side by side, 16 lanes of each: the places of their rows in `x`, and their weights.
+/// Two tiles of columns side by side, 16 lanes of each: the places of their rows from `x` on, and their weights.
 ///
 /// # Safety
 /// `x` must be valid for 16 bytes at each place, and `weights` for 16 bytes each.
 #[inline(always)]
 unsafe fn pair<D: Dot, const HIGH: bool>(
     d: D,
-    x: *const i8,
+    x: [*const i8; 2],
     [at, second]: [[usize; 4]; 2],
     weights: [*const i8; 2],
     acc: &mut [[D::I32; 2]; 4],
@@ -164,7 +167,7 @@ unsafe fn pair<D: Dot, const HIGH: bool>(
     unsafe {
         let mut rows = [d.splat_i32(0); 4];
         for ((row, at), second) in rows.iter_mut().zip(at).zip(second) {
-            *row = d.load_halves(x.add(at), x.add(second));
+            *row = d.load_halves(x[0].add(at), x[1].add(second));
         }
         let all = d.load_halves(weights[0], weights[1]);
         let weights =
