@@ -76,7 +76,7 @@ unsafe fn rows<const K: usize, const SETS: usize, const SHIFT: u32, const KIND: 
                     };
                     let blocks = *pointers as usize..*pointers.add(1) as usize;
                     // `panel_cols / 4` rows of quads, of `1 << SHIFT` bytes.
-                    let x = x.add(panel * matrix.panel_cols() / 4 << SHIFT);
+                    let x = x.add((panel * matrix.panel_cols() / 4) << SHIFT);
                     *waiting = multiply::<K, SETS, SHIFT>(matrix, blocks, x, start);
                 }
             }
