@@ -34,6 +34,12 @@ pub struct Config {
     /// Standard deviation of freshly made weights.
     #[serde(default = "default_initializer_range")]
     pub initializer_range: f64,
+    /// The share of hidden values that training drops.
+    #[serde(default = "default_dropout")]
+    pub hidden_dropout_prob: f64,
+    /// The share of attention probabilities that training drops.
+    #[serde(default = "default_dropout")]
+    pub attention_probs_dropout_prob: f64,
     /// The activation function; only the erf form of GELU is supported.
     #[serde(default = "default_hidden_act")]
     pub hidden_act: String,
@@ -56,6 +62,9 @@ fn default_eps() -> f64 {
 }
 fn default_initializer_range() -> f64 {
     0.02
+}
+fn default_dropout() -> f64 {
+    0.1
 }
 fn default_hidden_act() -> String {
     "gelu".into()
@@ -106,6 +115,12 @@ impl Config {
             "num_hidden_layers is {}; the engine runs at most {MAX_LAYERS}",
             self.num_hidden_layers
         );
+        for (name, rate) in [
+            ("hidden_dropout_prob", self.hidden_dropout_prob),
+            ("attention_probs_dropout_prob", self.attention_probs_dropout_prob),
+        ] {
+            ensure!((0.0..1.0).contains(&rate), "{name} is {rate}; it must be at least 0 and below 1");
+        }
         ensure!(self.model_type == "bert", "model_type is {:?}; only \"bert\" is supported", self.model_type);
         ensure!(
             self.hidden_act == "gelu",

@@ -1,7 +1,7 @@
 //! What training minimizes.
 
 use anyhow::Result;
-use candle_core::{D, Tensor};
+use candle_core::{D, DType, Tensor};
 
 use crate::batches::Batch;
 use crate::model::Output;
@@ -45,7 +45,8 @@ pub fn loss(output: &Output, teacher: Option<&Output>, batch: &Batch, weights: W
     if weights.hidden > 0.0 && !output.hidden_states.is_empty() {
         let scale = weights.hidden / output.hidden_states.len() as f64;
         for (student, teacher) in output.hidden_states.iter().zip(&teacher.hidden_states) {
-            let error = ops::relative_error(student, teacher, &batch.input.attention_mask)?;
+            let [student, teacher] = [student, teacher].map(|hidden| hidden.to_dtype(DType::F32));
+            let error = ops::relative_error(&student?, &teacher?, &batch.input.attention_mask)?;
             total = (total + (error * scale)?)?;
         }
     }

@@ -15,7 +15,7 @@ use blockspan_trainer::optimizer::AdamWOptions;
 use blockspan_trainer::pattern::{Census, Pattern};
 use blockspan_trainer::schedule::{Decay, Schedule};
 use blockspan_trainer::train::{Options, Pruning, Report, Runtime, Saving, finetune};
-use candle_core::Device;
+use candle_core::{DType, Device};
 
 const WINDOWS: WindowOptions = WindowOptions { max_seq_len: 24, doc_stride: 8 };
 
@@ -31,6 +31,8 @@ fn options(root: &Path, out: &str, epochs: usize, pruning: Option<Pruning>) -> O
         batch_size: 2,
         accumulation: 1,
         shrink_batch: false,
+        dropout: (None, None),
+        dtype: DType::F32,
         windows: WINDOWS,
         seed: 7,
         pruning,
@@ -86,7 +88,9 @@ fn the_loss_falls_and_the_answers_are_learnt() -> Result<()> {
     let root = tempfile::tempdir()?;
     common::write_base(root.path(), 3);
     let first = run(&options(root.path(), "short", 1, None))?;
-    let last = run(&options(root.path(), "long", 60, None))?;
+    // Less dropout than a large network bears: 16 features cannot spare many.
+    let dropout = (Some(0.02), Some(0.02));
+    let last = run(&Options { dropout, ..options(root.path(), "long", 60, None) })?;
     assert!(last.loss < 0.2 * first.loss, "{} then {}", first.loss, last.loss);
     let dataset = Dataset::read(root.path().join("data.json"))?;
     let options = evaluate::Options { windows: WINDOWS, ..evaluate::Options::default() };
@@ -108,6 +112,50 @@ fn a_seed_repeats_the_run_bit_for_bit() -> Result<()> {
     let first = trained("a", 1)?;
     assert_eq!(first, trained("b", 1)?);
     assert_ne!(first, trained("c", 2)?);
+    Ok(())
+}
+
+#[test]
+fn dropout_is_applied_while_training_only() -> Result<()> {
+    let root = tempfile::tempdir()?;
+    common::write_base(root.path(), 4);
+    let trained = |out: &str, dropout| -> Result<Vec<u8>> {
+        run(&Options { dropout, ..options(root.path(), out, 1, None) })?;
+        Ok(std::fs::read(root.path().join(out).join("model.safetensors"))?)
+    };
+    let none = trained("none", (Some(0.0), Some(0.0)))?;
+    let hidden = trained("hidden", (Some(0.1), Some(0.0)))?;
+    let attention = trained("attention", (Some(0.0), Some(0.1)))?;
+    let configured = trained("configured", (None, None))?;
+    assert!(none != hidden && none != attention && hidden != attention);
+    assert!(configured == trained("both", (Some(0.1), Some(0.1)))?, "10 % is the default of both");
+    let dataset = Dataset::read(root.path().join("data.json"))?;
+    let measured = || -> Result<_> {
+        let options = evaluate::Options { windows: WINDOWS, ..evaluate::Options::default() };
+        Ok(evaluate(&root.path().join("configured"), &dataset, options, &Device::Cpu)?.predictions)
+    };
+    assert_eq!(measured()?, measured()?);
+    Ok(())
+}
+
+#[test]
+fn two_small_batches_make_the_step_of_a_large_one() -> Result<()> {
+    let root = tempfile::tempdir()?;
+    let config = common::write_base(root.path(), 4);
+    let trained = |out: &str, batch_size, accumulation| -> Result<_> {
+        let dropout = (Some(0.0), Some(0.0));
+        let plain = options(root.path(), out, 2, None);
+        // Where a gradient is nothing but rounding, Adam would make steps of any sign of it.
+        let optimizer = AdamWOptions { eps: 1e-4, ..AdamWOptions::default() };
+        run(&Options { batch_size, accumulation, dropout, optimizer, ..plain })?;
+        Ok(checkpoint::load(&root.path().join(out), &config, 0)?.0)
+    };
+    let (large, small) = (trained("large", 4, 1)?, trained("small", 2, 2)?);
+    for (name, values) in large {
+        for (a, b) in values.iter().zip(&small[&name]) {
+            assert!((a - b).abs() < 1e-4, "{name}: {a} and {b}");
+        }
+    }
     Ok(())
 }
 

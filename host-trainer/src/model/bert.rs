@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, ensure};
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use super::Variables;
 use crate::config::{Config, layer_prefix};
-use crate::ops;
+use crate::ops::{self, Dropout, derive_key};
 
 /// Added to the score of a padding key; its probability is then exactly 0.
 const PADDING_BIAS: f64 = -1e9;
@@ -58,6 +58,36 @@ pub struct Output {
     pub hidden_states: Vec<Tensor>,
 }
 
+/// The shares of values that training drops by chance.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct DropoutRates {
+    /// Of the embeddings and of what attention and feed-forward add to the hidden states
+    /// (`hidden_dropout_prob`).
+    pub hidden: f64,
+    /// Of the attention probabilities (`attention_probs_dropout_prob`).
+    pub attention: f64,
+}
+
+/// What a forward pass drops: its rates, and a key from which all choices follow.
+#[derive(Clone, Copy, Debug, Default)]
+struct Dropouts {
+    rates: DropoutRates,
+    key: u64,
+}
+
+/// Places of a layer where values are dropped; embeddings count as a layer of their own, the first.
+const PLACES: u64 = 3;
+
+impl Dropouts {
+    fn hidden(self, layer: usize, place: u64) -> Option<Dropout> {
+        Dropout::new(self.rates.hidden, derive_key(self.key, PLACES * layer as u64 + place))
+    }
+
+    fn attention(self, layer: usize) -> Option<Dropout> {
+        Dropout::new(self.rates.attention, derive_key(self.key, PLACES * layer as u64))
+    }
+}
+
 /// A linear map whose weights may be masked.
 struct Linear {
     weight: Tensor,
@@ -77,10 +107,9 @@ impl Linear {
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         // The mask is part of the graph, so that a pruned weight receives no gradient.
-        Ok(match &self.mask {
-            Some(mask) => ops::linear(x, &(&self.weight * mask)?, &self.bias)?,
-            None => ops::linear(x, &self.weight, &self.bias)?,
-        })
+        let masked = self.mask.as_ref().map(|mask| &self.weight * mask).transpose()?;
+        let weight = masked.as_ref().unwrap_or(&self.weight).to_dtype(x.dtype())?;
+        Ok(ops::linear(x, &weight, &self.bias.to_dtype(x.dtype())?)?)
     }
 }
 
@@ -100,11 +129,15 @@ impl LayerNorm {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(ops::layer_norm(x, &self.weight, &self.bias, self.eps)?)
+        // Sums of squares lose too much in 16 bits.
+        let normal = ops::layer_norm(&x.to_dtype(DType::F32)?, &self.weight, &self.bias, self.eps)?;
+        Ok(normal.to_dtype(x.dtype())?)
     }
 }
 
 struct Layer {
+    /// Its number among the places that drop values, from 1.
+    number: usize,
     query: Linear,
     key: Linear,
     value: Linear,
@@ -127,6 +160,7 @@ impl Layer {
         let linear = |part: &str| Linear::new(variables, masks, &format!("{prefix}.{part}"));
         let norm = |part: &str| LayerNorm::new(variables, &format!("{prefix}.{part}"), config.layer_norm_eps);
         Ok(Layer {
+            number: index + 1,
             query: linear("attention.self.query")?,
             key: linear("attention.self.key")?,
             value: linear("attention.self.value")?,
@@ -139,20 +173,21 @@ impl Layer {
         })
     }
 
-    fn forward(&self, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
-        let x = self.attended(x, &self.context(x, bias)?)?;
-        self.fed_forward(&x, &self.inner(&x)?)
+    fn forward(&self, x: &Tensor, bias: &Tensor, dropouts: Dropouts) -> Result<Tensor> {
+        let x = self.attended(x, &self.context(x, bias, dropouts)?, dropouts)?;
+        self.fed_forward(&x, &self.inner(&x)?, dropouts)
     }
 
     /// What the heads gather, the input of the attention's output map.
-    fn context(&self, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    fn context(&self, x: &Tensor, bias: &Tensor, dropouts: Dropouts) -> Result<Tensor> {
         let (q, k, v) = (self.query.forward(x)?, self.key.forward(x)?, self.value.forward(x)?);
-        Ok(ops::attention(&q, &k, &v, bias, self.heads)?)
+        Ok(ops::attention(&q, &k, &v, bias, self.heads, dropouts.attention(self.number))?)
     }
 
     /// The attention half: the input of the intermediate map.
-    fn attended(&self, x: &Tensor, context: &Tensor) -> Result<Tensor> {
-        self.attention_norm.forward(&(self.attention_output.forward(context)? + x)?)
+    fn attended(&self, x: &Tensor, context: &Tensor, dropouts: Dropouts) -> Result<Tensor> {
+        let added = ops::dropout(&self.attention_output.forward(context)?, dropouts.hidden(self.number, 1))?;
+        self.attention_norm.forward(&(added + x)?)
     }
 
     /// What the feed-forward half holds, the input of its output map.
@@ -161,8 +196,9 @@ impl Layer {
     }
 
     /// The feed-forward half: the input of the next layer.
-    fn fed_forward(&self, x: &Tensor, inner: &Tensor) -> Result<Tensor> {
-        self.output_norm.forward(&(self.output.forward(inner)? + x)?)
+    fn fed_forward(&self, x: &Tensor, inner: &Tensor, dropouts: Dropouts) -> Result<Tensor> {
+        let added = ops::dropout(&self.output.forward(inner)?, dropouts.hidden(self.number, 2))?;
+        self.output_norm.forward(&(added + x)?)
     }
 }
 
@@ -175,6 +211,7 @@ pub struct BertForQuestionAnswering {
     layers: Vec<Layer>,
     head: Linear,
     max_tokens: usize,
+    dtype: DType,
 }
 
 impl BertForQuestionAnswering {
@@ -197,7 +234,14 @@ impl BertForQuestionAnswering {
                 .collect::<Result<_>>()?,
             head: Linear::new(variables, masks, "qa_outputs")?,
             max_tokens: config.max_position_embeddings,
+            dtype: DType::F32,
         })
+    }
+
+    /// The same network, computing products and activations in `dtype`; variables, layer normalization, softmax and
+    /// logits stay f32.
+    pub fn with_dtype(self, dtype: DType) -> Self {
+        BertForQuestionAnswering { dtype, ..self }
     }
 
     /// Logits and hidden states of a batch.
@@ -205,14 +249,31 @@ impl BertForQuestionAnswering {
     /// # Errors
     /// Sequences longer than the position table, ids outside the vocabulary, or a failure of the device.
     pub fn forward(&self, input: &Input) -> Result<Output> {
-        let mut x = self.embed(input)?;
+        self.pass(input, Dropouts::default())
+    }
+
+    /// The same with dropout. All choices follow from `key` (on an accelerator, from its own generator, which is
+    /// seeded with it).
+    ///
+    /// # Errors
+    /// As for [`Self::forward`].
+    pub fn forward_training(&self, input: &Input, rates: DropoutRates, key: u64) -> Result<Output> {
+        let device = input.input_ids.device();
+        if !device.is_cpu() {
+            device.set_seed(key)?;
+        }
+        self.pass(input, Dropouts { rates, key })
+    }
+
+    fn pass(&self, input: &Input, dropouts: Dropouts) -> Result<Output> {
+        let mut x = ops::dropout(&self.embed(input)?, dropouts.hidden(0, 0))?;
         let bias = input.bias()?;
         let mut hidden_states = Vec::with_capacity(self.layers.len());
         for layer in &self.layers {
-            x = layer.forward(&x, &bias)?;
+            x = layer.forward(&x, &bias, dropouts)?;
             hidden_states.push(x.clone());
         }
-        let logits = self.head.forward(&x)?;
+        let logits = self.head.forward(&x)?.to_dtype(DType::F32)?;
         Ok(Output {
             start_logits: logits.narrow(2, 0, 1)?.squeeze(2)?,
             end_logits: logits.narrow(2, 1, 1)?.squeeze(2)?,
@@ -231,6 +292,7 @@ impl BertForQuestionAnswering {
         batches: &[Input],
         mut see: impl FnMut(&[String], &[Tensor]) -> Result<()>,
     ) -> Result<()> {
+        let none = Dropouts::default();
         let biases = batches.iter().map(Input::bias).collect::<Result<Vec<_>>>()?;
         let detached = |x: Result<Tensor>| x.map(|x| x.detach());
         let mut x = batches.iter().map(|batch| detached(self.embed(batch))).collect::<Result<Vec<_>>>()?;
@@ -242,13 +304,13 @@ impl BertForQuestionAnswering {
             let each = |f: &dyn Fn(usize) -> Result<Tensor>| -> Result<Vec<Tensor>> {
                 (0..batches.len()).map(|batch| detached(f(batch))).collect()
             };
-            let context = each(&|batch| layer.context(&x[batch], &biases[batch]))?;
+            let context = each(&|batch| layer.context(&x[batch], &biases[batch], none))?;
             see(&names(&["attention.output.dense"]), &context)?;
-            x = each(&|batch| layer.attended(&x[batch], &context[batch]))?;
+            x = each(&|batch| layer.attended(&x[batch], &context[batch], none))?;
             see(&names(&["intermediate.dense"]), &x)?;
             let inner = each(&|batch| layer.inner(&x[batch]))?;
             see(&names(&["output.dense"]), &inner)?;
-            x = each(&|batch| layer.fed_forward(&x[batch], &inner[batch]))?;
+            x = each(&|batch| layer.fed_forward(&x[batch], &inner[batch], none))?;
         }
         Ok(())
     }
@@ -266,6 +328,6 @@ impl BertForQuestionAnswering {
         let token_types = select(&self.token_types, &input.token_type_ids)?;
         let positions = self.positions.narrow(0, 0, tokens)?;
         let summed = (words + token_types)?.reshape((batch, tokens, ()))?.broadcast_add(&positions)?;
-        self.embedding_norm.forward(&summed)
+        Ok(self.embedding_norm.forward(&summed)?.to_dtype(self.dtype)?)
     }
 }

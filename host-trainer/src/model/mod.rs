@@ -3,5 +3,5 @@
 mod bert;
 mod variables;
 
-pub use bert::{BertForQuestionAnswering, Input, Output};
+pub use bert::{BertForQuestionAnswering, DropoutRates, Input, Output};
 pub use variables::Variables;

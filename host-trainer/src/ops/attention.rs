@@ -3,6 +3,7 @@
 use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Storage, Tensor, bail};
 use rayon::prelude::*;
 
+use super::dropout::{Dropout, Factors};
 use super::math::exp;
 use super::product::{Matrix, product};
 use super::rows::{dot, sum, vectorized};
@@ -13,6 +14,8 @@ pub(super) struct Attention {
     pub(super) heads: usize,
     /// Added to the scores of a key, `[batch, tokens]`.
     pub(super) bias: Vec<f32>,
+    /// Of the probabilities.
+    pub(super) dropout: Option<Dropout>,
 }
 
 /// The shape of one sequence.
@@ -106,6 +109,11 @@ impl Attention {
         }
         Ok(Sequence { tokens, hidden, head: hidden / self.heads })
     }
+
+    /// What one head drops.
+    fn factors(&self, sequence: usize, head: usize) -> Option<Factors> {
+        Some(self.dropout?.part(sequence * self.heads + head))
+    }
 }
 
 impl CustomOp3 for Attention {
@@ -133,7 +141,11 @@ impl CustomOp3 for Attention {
         sequences.enumerate().try_for_each(|(sequence, (out, bias))| {
             for head in 0..self.heads {
                 let [q, k, v] = [q, k, v].map(|heads| heads.matrix(sequence, head));
-                let p = CpuStorage::F32(shape.probabilities(q, k, bias)?);
+                let mut p = shape.probabilities(q, k, bias)?;
+                if let Some(factors) = self.factors(sequence, head) {
+                    drop_out(&mut p, factors);
+                }
+                let p = CpuStorage::F32(p);
                 shape.put(out, head, &product(shape.square(&p), v)?);
             }
             Ok::<_, candle_core::Error>(())
@@ -164,7 +176,8 @@ impl CustomOp3 for Attention {
             .enumerate()
             .try_for_each(|(sequence, ((dq, dk, dv), bias))| {
                 (0..self.heads).try_for_each(|head| {
-                    let gradients = head_backward(shape, inputs.map(|x| x.matrix(sequence, head)), bias)?;
+                    let inputs = inputs.map(|x| x.matrix(sequence, head));
+                    let gradients = head_backward(shape, inputs, bias, self.factors(sequence, head))?;
                     for (whole, part) in [&mut *dq, &mut *dk, &mut *dv].into_iter().zip(gradients) {
                         shape.put(whole, head, &part);
                     }
@@ -179,12 +192,28 @@ impl CustomOp3 for Attention {
     }
 }
 
-/// The gradients dq, dk and dv of one head. With p the probabilities and g the gradient of the result:
-/// dv = pᵀ·g, dp = g·vᵀ, ds = scale · p ⊙ (dp − rowsum(p ⊙ dp)), dq = ds·k, dk = dsᵀ·q.
-fn head_backward(shape: Sequence, [q, k, v, g]: [Matrix<'_>; 4], bias: &[f32]) -> Result<[Vec<f32>; 3]> {
+fn drop_out(p: &mut [f32], factors: Factors) {
+    vectorized(
+        #[inline(always)]
+        || p.iter_mut().zip(0..).for_each(|(p, index)| *p *= factors.at(index)),
+    );
+}
+
+/// The gradients dq, dk and dv of one head. With p the probabilities, m what dropout multiplies them with and g the
+/// gradient of the result: dv = (p ⊙ m)ᵀ·g, dp = (g·vᵀ) ⊙ m, ds = scale · p ⊙ (dp − rowsum(p ⊙ dp)), dq = ds·k,
+/// dk = dsᵀ·q.
+fn head_backward(
+    shape: Sequence,
+    [q, k, v, g]: [Matrix<'_>; 4],
+    bias: &[f32],
+    factors: Option<Factors>,
+) -> Result<[Vec<f32>; 3]> {
     let (tokens, scale) = (shape.tokens, shape.scale());
-    let p = shape.probabilities(q, k, bias)?;
+    let mut p = shape.probabilities(q, k, bias)?;
     let mut ds = product(g, v.t())?;
+    if let Some(factors) = factors {
+        drop_out(&mut ds, factors);
+    }
     vectorized(
         #[inline(always)]
         || {
@@ -194,6 +223,9 @@ fn head_backward(shape: Sequence, [q, k, v, g]: [Matrix<'_>; 4], bias: &[f32]) -
             }
         },
     );
+    if let Some(factors) = factors {
+        drop_out(&mut p, factors);
+    }
     let (p, ds) = (CpuStorage::F32(p), CpuStorage::F32(ds));
     let (p, ds) = (shape.square(&p), shape.square(&ds));
     Ok([product(ds, k)?, product(ds.t(), q)?, product(p.t(), g)?])

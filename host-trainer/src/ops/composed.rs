@@ -1,6 +1,8 @@
 //! The operations written with candle's own differentiable operations: their definition.
 
-use candle_core::{D, Result, Tensor};
+use candle_core::{D, DType, Result, Tensor};
+
+use super::Dropout;
 
 /// See [`super::linear`].
 ///
@@ -36,14 +38,30 @@ pub fn layer_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result
 ///
 /// # Errors
 /// As there.
-pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, bias: &Tensor, heads: usize) -> Result<Tensor> {
+pub fn attention(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    bias: &Tensor,
+    heads: usize,
+    dropout: Option<Dropout>,
+) -> Result<Tensor> {
     let (batch, tokens, hidden) = q.dims3()?;
     let split = |x: &Tensor| x.reshape((batch, tokens, heads, hidden / heads))?.transpose(1, 2)?.contiguous();
     let scale = 1.0 / ((hidden / heads) as f64).sqrt();
-    let scores = (split(q)?.matmul(&split(k)?.t()?)? * scale)?;
+    let scores = (split(q)?.matmul(&split(k)?.t()?)?.to_dtype(DType::F32)? * scale)?;
     let scores = scores.broadcast_add(&bias.reshape((batch, 1, 1, tokens))?.detach())?;
-    let probabilities = softmax(&scores)?;
-    probabilities.matmul(&split(v)?)?.transpose(1, 2)?.contiguous()?.reshape((batch, tokens, hidden))
+    let mut probabilities = softmax(&scores)?;
+    if let Some(dropout) = dropout {
+        let factors = dropout.factors(probabilities.shape(), tokens * tokens, &probabilities)?;
+        probabilities = (probabilities * factors)?;
+    }
+    probabilities
+        .to_dtype(v.dtype())?
+        .matmul(&split(v)?)?
+        .transpose(1, 2)?
+        .contiguous()?
+        .reshape((batch, tokens, hidden))
 }
 
 /// Softmax over the last dimension.

@@ -8,6 +8,7 @@
 
 mod attention;
 pub mod composed;
+mod dropout;
 mod gelu;
 mod layer_norm;
 mod linear;
@@ -18,16 +19,17 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
+pub use dropout::{Dropout, derive_key};
 pub(crate) use rows::{sum_of_squares, vectorized};
 
-use candle_core::{CpuStorage, Layout, Result, Storage, Tensor, bail};
+use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
 
 /// `x · wᵀ + b`: `x` is `[…, in]`, `w` is `[out, in]`, `b` is `[out]`; the result is `[…, out]`.
 ///
 /// # Errors
 /// Shapes that do not fit, or a failure of the device.
 pub fn linear(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() {
+    if fused(x) {
         x.contiguous()?.apply_op3(&w.contiguous()?, b, linear::Linear)
     } else {
         composed::linear(x, w, b)
@@ -39,7 +41,7 @@ pub fn linear(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// A failure of the device.
 pub fn gelu(x: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() { x.contiguous()?.apply_op1(gelu::Gelu) } else { composed::gelu(x) }
+    if fused(x) { x.contiguous()?.apply_op1(gelu::Gelu) } else { composed::gelu(x) }
 }
 
 /// Layer normalization over the last dimension: `(x − mean) / sqrt(variance + eps) · gamma + beta`.
@@ -47,7 +49,7 @@ pub fn gelu(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// Shapes that do not fit, or a failure of the device.
 pub fn layer_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result<Tensor> {
-    if x.device().is_cpu() {
+    if fused(x) {
         x.contiguous()?.apply_op3(gamma, beta, layer_norm::LayerNorm { eps: eps as f32 })
     } else {
         composed::layer_norm(x, gamma, beta, eps)
@@ -58,18 +60,42 @@ pub fn layer_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result
 ///
 /// `q`, `k`, `v` and the result are `[batch, tokens, heads · head]`, a head's features side by side.
 /// `bias` is `[batch, tokens]` and is added to the scores of that key: 0 for a token, a large negative
-/// number for padding. No gradient flows to `bias`.
+/// number for padding. No gradient flows to `bias`. `dropout` is applied to the probabilities.
 ///
 /// # Errors
 /// Shapes that do not fit, or a failure of the device.
-pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, bias: &Tensor, heads: usize) -> Result<Tensor> {
-    if q.device().is_cpu() {
+pub fn attention(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    bias: &Tensor,
+    heads: usize,
+    dropout: Option<Dropout>,
+) -> Result<Tensor> {
+    if fused(q) {
         let bias = bias.flatten_all()?.to_vec1::<f32>()?;
-        let op = attention::Attention { heads, bias };
+        let op = attention::Attention { heads, bias, dropout };
         q.contiguous()?.apply_op3(&k.contiguous()?, &v.contiguous()?, op)
     } else {
-        composed::attention(q, k, v, bias, heads)
+        composed::attention(q, k, v, bias, heads, dropout)
     }
+}
+
+/// Sets values to 0 by chance and scales the others; see [`Dropout`]. `x` itself where there is none.
+///
+/// # Errors
+/// A failure of the device.
+pub fn dropout(x: &Tensor, dropout: Option<Dropout>) -> Result<Tensor> {
+    match dropout {
+        None => Ok(x.clone()),
+        Some(dropout) if fused(x) => x.contiguous()?.apply_op1(dropout::Fused(dropout)),
+        Some(dropout) => dropout::composed(x, dropout),
+    }
+}
+
+/// Whether the fused operations can take the tensor.
+fn fused(x: &Tensor) -> bool {
+    x.device().is_cpu() && x.dtype() == DType::F32
 }
 
 /// How far `x` is from `target`, as a share of `target`: `Σ‖x − target‖² / Σ‖target‖²`, over the rows
@@ -79,7 +105,7 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, bias: &Tensor, heads: usize
 /// # Errors
 /// Shapes that do not fit, or a failure of the device.
 pub fn relative_error(x: &Tensor, target: &Tensor, mask: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() {
+    if fused(x) {
         let op = relative_error::RelativeError::new(target, mask)?;
         x.contiguous()?.apply_op1(op)
     } else {

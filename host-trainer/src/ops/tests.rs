@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor, Var};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::composed;
+use super::{Dropout, composed};
 
 /// Values between −1 and 1, the same on every run.
 fn random(shape: &[usize], seed: u64) -> Result<Var> {
@@ -113,18 +113,33 @@ fn attention() -> Result<()> {
         .flat_map(|&len| (0..tokens).map(move |i| if i < len { 0.0 } else { -1e9 }))
         .collect();
     let bias = Tensor::from_vec(bias, (batch, tokens), &Device::Cpu)?;
-    check("attention", &inputs, &|t| super::attention(&t[0], &t[1], &t[2], &bias, heads), &|t| {
-        composed::attention(&t[0], &t[1], &t[2], &bias, heads)
-    })
+    for dropout in [None, Dropout::new(0.3, 5)] {
+        check(
+            "attention",
+            &inputs,
+            &|t| super::attention(&t[0], &t[1], &t[2], &bias, heads, dropout),
+            &|t| composed::attention(&t[0], &t[1], &t[2], &bias, heads, dropout),
+        )?;
+    }
+    Ok(())
+}
+
+#[test]
+fn dropout() -> Result<()> {
+    // More than one part of 16,384 values.
+    let input = random(&[40, 500], 16)?;
+    let dropout = Dropout::new(0.25, 6).expect("a rate");
+    let composed = |x: &Tensor| super::dropout::composed(x, dropout);
+    check("dropout", &[input], &|t| super::dropout(&t[0], Some(dropout)), &|t| composed(&t[0]))
 }
 
 #[test]
 fn padding_keys_are_ignored() -> Result<()> {
     let (q, k, v) = (random(&[1, 4, 4], 11)?, random(&[1, 4, 4], 12)?, random(&[1, 4, 4], 13)?);
     let bias = Tensor::new(&[[0f32, 0.0, -1e9, -1e9]], &Device::Cpu)?;
-    let padded = super::attention(&q, &k, &v, &bias, 1)?.narrow(1, 0, 2)?;
+    let padded = super::attention(&q, &k, &v, &bias, 1, None)?.narrow(1, 0, 2)?;
     let cut = |x: &Var| x.narrow(1, 0, 2)?.contiguous();
-    let short = super::attention(&cut(&q)?, &cut(&k)?, &cut(&v)?, &bias.narrow(1, 0, 2)?, 1)?;
+    let short = super::attention(&cut(&q)?, &cut(&k)?, &cut(&v)?, &bias.narrow(1, 0, 2)?, 1, None)?;
     assert_close("padding", &flat(&padded)?, &flat(&short)?, 1e-6);
     Ok(())
 }
@@ -148,7 +163,7 @@ fn shapes_that_do_not_fit_are_errors() -> Result<()> {
     assert!(super::linear(&x, &w, &b).is_err());
     assert!(super::layer_norm(&x, &b, &b, 1e-12).is_err());
     let (q, bias) = (random(&[1, 2, 6], 4)?, random(&[1, 3], 5)?);
-    assert!(super::attention(&q, &q, &q, &bias, 2).is_err());
-    assert!(super::attention(&q, &q, &q, &bias, 4).is_err());
+    assert!(super::attention(&q, &q, &q, &bias, 2, None).is_err());
+    assert!(super::attention(&q, &q, &q, &bias, 4, None).is_err());
     Ok(())
 }

@@ -4,9 +4,12 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use blockspan_squad::Scores;
+use candle_core::DType;
 
+use crate::config::Config;
 use crate::features::WindowOptions;
 use crate::loss::Weights;
+use crate::model::DropoutRates;
 use crate::optimizer::AdamWOptions;
 use crate::pattern::Pattern;
 use crate::schedule::Schedule;
@@ -72,6 +75,10 @@ pub struct Options {
     pub accumulation: usize,
     /// Halves the batch when the device runs out of memory; a step keeps its windows.
     pub shrink_batch: bool,
+    /// In place of the configuration's `hidden_dropout_prob` and `attention_probs_dropout_prob`.
+    pub dropout: (Option<f64>, Option<f64>),
+    /// What products and activations are computed in; weights and moments are always kept in f32.
+    pub dtype: DType,
     /// How passages are cut.
     pub windows: WindowOptions,
     /// Decides the order of the data, what dropout drops and a fresh head.
@@ -100,6 +107,14 @@ impl Options {
         self.batch_size.saturating_mul(self.accumulation)
     }
 
+    /// The dropout of a network of this configuration.
+    pub fn dropout(&self, config: &Config) -> DropoutRates {
+        DropoutRates {
+            hidden: self.dropout.0.unwrap_or(config.hidden_dropout_prob),
+            attention: self.dropout.1.unwrap_or(config.attention_probs_dropout_prob),
+        }
+    }
+
     /// What decides the course of a run, by the flag that sets it: a run goes on only with the same.
     pub fn recipe(&self) -> Vec<(String, String)> {
         let paths = |paths: &[PathBuf]| {
@@ -119,6 +134,9 @@ impl Options {
             ("--warmup", self.schedule.warmup.to_string()),
             ("--batch-size", self.batch_size.to_string()),
             ("--gradient-accumulation", self.accumulation.to_string()),
+            ("--hidden-dropout", optional(self.dropout.0.map(|rate| rate.to_string()))),
+            ("--attention-dropout", optional(self.dropout.1.map(|rate| rate.to_string()))),
+            ("--dtype", self.dtype.as_str().to_owned()),
             ("--max-seq-len", self.windows.max_seq_len.to_string()),
             ("--doc-stride", self.windows.doc_stride.to_string()),
             ("--seed", self.seed.to_string()),

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use blockspan_squad::Scores;
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use super::exchange::Exchange;
 use super::measure::Measure;
@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::features::Feature;
 use crate::loss::loss;
 use crate::model::{BertForQuestionAnswering, Variables};
+use crate::ops::derive_key;
 use crate::optimizer::{AdamW, Gradients};
 use crate::prune::{self, Masks};
 use crate::tokenizer::Tokenizer;
@@ -55,6 +56,10 @@ pub fn finetune(options: &Options, runtime: Runtime) -> Result<Report> {
     ensure!(options.accumulation > 0, "--gradient-accumulation 0: give at least 1");
     ensure!(options.saving.every_steps != Some(0), "--save-every 0: give at least 1");
     ensure!(options.eval_every != Some(0), "--eval-every 0: give at least 1");
+    ensure!(
+        !(runtime.device.is_cpu() && options.dtype == DType::BF16),
+        "--dtype bf16: the CPU backend multiplies no bf16 matrices; leave it out, or give --device cuda"
+    );
     let config = Config::read(&options.base)?;
     options.windows.check(&config)?;
     let tokenizer = Tokenizer::read(&options.base)?;
@@ -83,7 +88,7 @@ pub fn finetune(options: &Options, runtime: Runtime) -> Result<Report> {
     let teacher = options
         .teacher
         .as_deref()
-        .map(|path| setup::load_teacher(path, &config, options.weights, &runtime.device))
+        .map(|path| setup::load_teacher(path, &config, options, &runtime.device))
         .transpose()?;
     // Nothing is written before this line.
     let silent = runtime.exchange.rank() != 0;
@@ -302,9 +307,12 @@ impl Session<'_> {
     fn gradients(&self, mine: &[usize], of: usize, batch_size: usize) -> Result<(Gradients, f64)> {
         let mut gradients = Gradients::default();
         let mut total = 0.0;
-        for indices in mine.chunks(batch_size.max(1)) {
+        let rates = self.options.dropout(&self.config);
+        let key = derive_key(self.options.seed, self.state.step as u64);
+        let key = derive_key(key, self.runtime.exchange.rank() as u64);
+        for (number, indices) in mine.chunks(batch_size.max(1)).enumerate() {
             let batch = Batch::new(&self.data, indices, self.pad, &self.runtime.device)?;
-            let output = self.model.forward(&batch.input)?;
+            let output = self.model.forward_training(&batch.input, rates, derive_key(key, number as u64))?;
             let teacher = self.teacher.as_ref().map(|teacher| teacher.forward(&batch.input)).transpose()?;
             let share = indices.len() as f64 / of as f64;
             let loss = (loss(&output, teacher.as_ref(), &batch, self.options.weights)? * share)?;
@@ -423,7 +431,8 @@ impl Session<'_> {
         let zeros = masks.values().flatten().filter(|&&m| m == 0.0).count();
         let weights: usize = self.config.prunable().iter().map(|m| m.outputs * m.inputs).sum();
         self.sparsity = zeros as f64 / weights.max(1) as f64;
-        self.model = BertForQuestionAnswering::new(&self.config, &self.variables, &tensors)?;
+        let model = BertForQuestionAnswering::new(&self.config, &self.variables, &tensors)?;
+        self.model = model.with_dtype(self.options.dtype);
         self.masks = masks;
         Ok(())
     }

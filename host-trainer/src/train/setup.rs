@@ -11,7 +11,6 @@ use super::{Options, Pruning};
 use crate::checkpoint::{self, Parameters};
 use crate::config::Config;
 use crate::features::{Feature, Labels, features};
-use crate::loss::Weights;
 use crate::model::{BertForQuestionAnswering, Variables};
 use crate::prune::{self, Masks};
 use crate::tokenizer::Tokenizer;
@@ -48,7 +47,7 @@ pub(super) fn first_masks(options: &Options, config: &Config, parameters: &mut P
 pub(super) fn load_teacher(
     path: &Path,
     student: &Config,
-    weights: Weights,
+    options: &Options,
     device: &Device,
 ) -> Result<BertForQuestionAnswering> {
     let config = Config::read(path)?;
@@ -61,7 +60,7 @@ pub(super) fn load_teacher(
     );
     let shape = |config: &Config| (config.num_hidden_layers, config.hidden_size);
     ensure!(
-        weights.hidden == 0.0 || shape(&config) == shape(student),
+        options.weights.hidden == 0.0 || shape(&config) == shape(student),
         "{}: the teacher's layers and hidden size {:?} differ from the student's {:?}; leave out \
          --hidden-weight",
         path.display(),
@@ -71,5 +70,5 @@ pub(super) fn load_teacher(
     let (parameters, fresh_head) = checkpoint::load(path, &config, 0)?;
     ensure!(!fresh_head, "{}: the teacher has no qa_outputs; give a fine-tuned model", path.display());
     let variables = Variables::frozen(&config, &parameters, device)?;
-    BertForQuestionAnswering::new(&config, &variables, &BTreeMap::new())
+    Ok(BertForQuestionAnswering::new(&config, &variables, &BTreeMap::new())?.with_dtype(options.dtype))
 }

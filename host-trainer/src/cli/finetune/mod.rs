@@ -57,6 +57,8 @@ pub fn finetune(args: &Finetune, device: &Device) -> Result<ExitCode> {
         batch_size: run.batch_size,
         accumulation: run.gradient_accumulation,
         shrink_batch: run.auto_batch_size,
+        dropout: run.dropout()?,
+        dtype: run.dtype(),
         windows: args.windows.options(),
         seed: run.seed,
         pruning: args.prune.options()?,

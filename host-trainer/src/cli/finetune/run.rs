@@ -1,8 +1,9 @@
 //! How long and how fast to train, and when to save.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use blockspan_trainer::schedule::{Decay, Schedule};
 use blockspan_trainer::train::Saving;
+use candle_core::DType;
 use clap::{Args, ValueEnum};
 
 use crate::cli::check::{minutes, positive, share};
@@ -36,6 +37,15 @@ pub struct RunArgs {
     /// Halve the batch, but not the step, when the device runs out of memory.
     #[arg(long)]
     pub auto_batch_size: bool,
+    /// The share of hidden values that is dropped by chance; config.json says so unless given.
+    #[arg(long, value_name = "SHARE")]
+    pub hidden_dropout: Option<f64>,
+    /// The share of attention probabilities that is dropped by chance; config.json says so unless given.
+    #[arg(long, value_name = "SHARE")]
+    pub attention_dropout: Option<f64>,
+    /// What products and activations are computed in; weights are kept in f32.
+    #[arg(long, value_enum, default_value_t = Dtype::F32)]
+    pub dtype: Dtype,
     /// Decides the order of the data, what dropout drops and the fresh head.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -66,6 +76,14 @@ pub struct RunArgs {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+pub enum Dtype {
+    /// 32 bits.
+    F32,
+    /// 16 bits with the exponent of f32; on a GPU only.
+    Bf16,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
 pub enum LrDecay {
     /// In a straight line.
     Linear,
@@ -74,6 +92,28 @@ pub enum LrDecay {
 }
 
 impl RunArgs {
+    /// Rates of dropout that replace those of the configuration.
+    pub fn dropout(&self) -> Result<(Option<f64>, Option<f64>)> {
+        let rate = |name: &str, value: Option<f64>| -> Result<Option<f64>> {
+            if let Some(rate) = value {
+                ensure!((0.0..1.0).contains(&rate), "{name} {rate}: give a share from 0 to below 1");
+            }
+            Ok(value)
+        };
+        Ok((
+            rate("--hidden-dropout", self.hidden_dropout)?,
+            rate("--attention-dropout", self.attention_dropout)?,
+        ))
+    }
+
+    /// The number format, as candle names it.
+    pub fn dtype(&self) -> DType {
+        match self.dtype {
+            Dtype::F32 => DType::F32,
+            Dtype::Bf16 => DType::BF16,
+        }
+    }
+
     /// The learning rate's course, as the library takes it.
     pub fn schedule(&self) -> Result<Schedule> {
         Ok(Schedule {
