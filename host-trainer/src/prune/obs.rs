@@ -117,7 +117,7 @@ impl<'a> Problem<'a> {
     }
 
     /// What dropping each block costs, given the blocks that are kept so far; the sum over all inputs of the
-    /// squared change of the outputs. [`PRUNED`] for those that are not kept.
+    /// squared change of the outputs. `PRUNED` for those that are not kept.
     pub fn costs(&self, kept: &[bool]) -> Vec<f32> {
         self.solve(kept, true).1
     }
