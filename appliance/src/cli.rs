@@ -24,6 +24,8 @@ pub enum Command {
     Eval(Eval),
     /// Show what a packed model holds: shape, metadata, sections, density, sizes.
     Inspect(Inspect),
+    /// Time forward passes in steady state, batch 1; and a start, with the memory that it takes.
+    Bench(Bench),
 }
 
 #[derive(Args)]
@@ -70,6 +72,27 @@ pub struct Inspect {
     /// Packed model; without it the default model.
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// Print one JSON object on one line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Bench {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Lengths of the input; 48, 128 and 384, as far as the model reads so many, if not given.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = up_to::<{ usize::MAX }>)]
+    pub tokens: Vec<usize>,
+    /// Numbers of threads; all cores if not given.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = up_to::<MAX_THREADS>)]
+    pub threads: Vec<usize>,
+    /// How many passes are timed for each length and number of threads.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = up_to::<100_000>)]
+    pub repeat: usize,
+    /// Instruction set; the fastest one that this machine has if neither this nor the variable BLOCKSPAN_ISA is given.
+    #[arg(long, value_name = "NAME")]
+    pub isa: Option<String>,
     /// Print one JSON object on one line.
     #[arg(long)]
     pub json: bool,

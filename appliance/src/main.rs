@@ -1,7 +1,8 @@
-//! `blockspan`: answers questions from a passage, scores a packed model, shows what is in its file.
+//! `blockspan`: answers questions from a passage, scores a packed model, shows what is in its file, times it.
 #![forbid(unsafe_code)]
 
 mod ask;
+mod bench;
 mod cli;
 mod eval;
 mod inspect;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Command::Ask(args) => ask::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Bench(args) => bench::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -21,7 +21,12 @@ pub struct Machine {
 impl Machine {
     /// What the arguments and the environment ask for, else the fastest kernels on all cores.
     pub fn new(args: &RuntimeArgs) -> Result<Self> {
-        let kernels = match &args.isa {
+        Self::with(args.isa.as_deref(), args.threads)
+    }
+
+    /// As [`new`](Self::new).
+    pub fn with(isa: Option<&str>, threads: Option<usize>) -> Result<Self> {
+        let kernels = match isa {
             Some(name) => kernels_named(name).with_context(|| format!("--isa {name}"))?,
             None => match std::env::var_os(ISA_VARIABLE).filter(|name| !name.is_empty()) {
                 Some(name) => {
@@ -32,7 +37,7 @@ impl Machine {
             },
         };
         let cores = || thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
-        let threads = args.threads.unwrap_or_else(cores);
+        let threads = threads.unwrap_or_else(cores);
         let pool = ThreadPool::new(threads)
             .map_err(|error| anyhow!("cannot start {threads} threads: {error}; give a smaller --threads"))?;
         Ok(Self { kernels, pool })

@@ -1,0 +1,57 @@
+//! `blockspan bench`: how long a forward pass takes, what a start costs, and how much memory both take.
+
+mod measure;
+mod report;
+
+use anyhow::{Result, ensure};
+
+use crate::cli::Bench;
+use crate::model_source::ModelSource;
+use crate::output;
+use crate::runtime::Machine;
+use measure::{Start, latency};
+use report::{Report, Work};
+
+/// What is timed if `--tokens` is not given, as far as the model has positions.
+const TOKENS: [usize; 3] = [48, 128, 384];
+
+/// Measures and prints.
+pub fn run(args: &Bench) -> Result<()> {
+    let isa = args.isa.as_deref();
+    let machines = match args.threads.as_slice() {
+        [] => vec![Machine::with(isa, None)?],
+        threads => threads.iter().map(|&n| Machine::with(isa, Some(n))).collect::<Result<_>>()?,
+    };
+    let source = ModelSource::open(args.model.model.as_deref())?;
+    let model = source.parse()?;
+    let most = model.config().max_positions;
+    let tokens = match args.tokens.as_slice() {
+        [] => TOKENS.into_iter().filter(|&tokens| tokens <= most).collect(),
+        tokens => tokens.to_vec(),
+    };
+    for &tokens in &tokens {
+        ensure!((8..=most).contains(&tokens), "--tokens {tokens}: this model reads 8 to {most} tokens");
+    }
+
+    // The start comes first, while the process has nothing in memory that a user's would not have.
+    let longest = tokens.iter().copied().max().unwrap_or(most);
+    let widest = machines.iter().max_by_key(|machine| machine.threads());
+    let Some(machine) = widest else { return Ok(()) };
+    let mut start = Start::measure(args.model.model.as_deref(), machine, longest)?;
+    let mut runs = Vec::new();
+    for machine in &machines {
+        for &tokens in &tokens {
+            runs.push(latency(&model, machine, tokens, args.repeat)?);
+        }
+    }
+    start.compare(&runs);
+    let report = Report {
+        model: source.to_string(),
+        file_bytes: source.bytes().len(),
+        isa: machine.isa().name(),
+        start,
+        work: tokens.iter().map(|&tokens| Work::new(&model, tokens)).collect(),
+        runs,
+    };
+    output::print(&if args.json { serde_json::to_string(&report)? + "\n" } else { report.text() })
+}
