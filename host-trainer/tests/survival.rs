@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 /// 30 epochs of 3 steps.
 const FINETUNE: &str = "finetune --base base --train data.json --teacher base --sparsity 0.5 --epochs 30 \
+                        --schedule gradual --score taylor --prune-begin 0.1 --prune-end 0.7 --prune-every 7 \
                         --batch-size 1 --gradient-accumulation 2 --max-seq-len 24 --doc-stride 8 --lr 1e-3 \
                         --seed 7 --save-every 2";
 

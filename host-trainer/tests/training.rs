@@ -13,8 +13,9 @@ use blockspan_trainer::features::WindowOptions;
 use blockspan_trainer::loss::Weights;
 use blockspan_trainer::optimizer::AdamWOptions;
 use blockspan_trainer::pattern::{Census, Pattern};
+use blockspan_trainer::prune::{Plan, Ramp, Score};
 use blockspan_trainer::schedule::{Decay, Schedule};
-use blockspan_trainer::train::{Options, Pruning, Report, Runtime, Saving, finetune};
+use blockspan_trainer::train::{Options, Pruning, Report, Runtime, Saving, finetune, metrics};
 use candle_core::{DType, Device};
 
 const WINDOWS: WindowOptions = WindowOptions { max_seq_len: 24, doc_stride: 8 };
@@ -63,7 +64,7 @@ fn pruned_weights_are_exactly_zero_after_training_and_locking() -> Result<()> {
     for pattern in [Pattern::OutputBlock, Pattern::InputBlock] {
         let root = tempfile::tempdir()?;
         common::write_base(root.path(), 2);
-        let pruning = Some(Pruning::OneShot { pattern, sparsity: 0.75 });
+        let pruning = Some(Pruning::one_shot(pattern, 0.75));
         let report = run(&options(root.path(), "sparse", 3, pruning))?;
         // Two layers of four 16 × 16 and two 32 × 16 matrices, three quarters of each.
         let pruned = 2 * (4 * 256 + 2 * 512) * 3 / 4;
@@ -79,6 +80,41 @@ fn pruned_weights_are_exactly_zero_after_training_and_locking() -> Result<()> {
         };
         assert_eq!(run(&lock)?.pruned, pruned);
         assert_eq!(census(&root.path().join("locked"))?, after);
+    }
+    Ok(())
+}
+
+#[test]
+fn every_score_prunes_along_the_ramp_to_the_target() -> Result<()> {
+    let root = tempfile::tempdir()?;
+    common::write_base(root.path(), 2);
+    let ramp = Ramp { begin: 0.1, end: 0.6, every: 2 };
+    for (score, ramp) in [
+        (Score::Magnitude, ramp),
+        (Score::Taylor, ramp),
+        (Score::Obs, ramp),
+        (Score::Taylor, Ramp { begin: 0.0, end: 0.0, every: 1 }),
+        // Without a step at its end: reached when the run is over.
+        (Score::Magnitude, Ramp { begin: 0.1, end: 1.0, every: 2 }),
+    ] {
+        let plan = Plan { score, ramp, ..Plan::one_shot(Pattern::OutputBlock, 0.75) };
+        let pruning = Some(Pruning::Plan { plan, calibration: 4 });
+        let saving = Saving { overwrite: true, ..Saving::default() };
+        let report = run(&Options { saving, ..options(root.path(), "out", 6, pruning) })?;
+        assert_eq!(report.pruned, 2 * (4 * 256 + 2 * 512) * 3 / 4, "{score}");
+        let after = census(&root.path().join("out"))?;
+        assert!(after.iter().all(|c| c.sparsity() == 0.75 && c.explained(plan.pattern) == 1.0), "{after:?}");
+        let shares: Vec<f64> = metrics::read(&root.path().join("out"))?
+            .iter()
+            .filter_map(|record| match record {
+                metrics::Record::Step { sparsity, .. } => Some(*sparsity),
+                metrics::Record::Evaluation { .. } => None,
+            })
+            .collect();
+        assert_eq!(shares.len(), 18);
+        assert!(shares.is_sorted(), "{score}: {shares:?}");
+        let different = shares.windows(2).filter(|pair| pair[0] < pair[1]).count();
+        assert_eq!(different > 2, ramp.end > 0.0, "{score}: {shares:?}");
     }
     Ok(())
 }
@@ -103,7 +139,7 @@ fn the_loss_falls_and_the_answers_are_learnt() -> Result<()> {
 fn a_seed_repeats_the_run_bit_for_bit() -> Result<()> {
     let root = tempfile::tempdir()?;
     common::write_base(root.path(), 4);
-    let pruning = Some(Pruning::OneShot { pattern: Pattern::OutputBlock, sparsity: 0.5 });
+    let pruning = Some(Pruning::one_shot(Pattern::OutputBlock, 0.5));
     let trained = |out: &str, seed| -> Result<Vec<u8>> {
         let teacher = Some(root.path().join("base"));
         run(&Options { seed, teacher, ..options(root.path(), out, 2, pruning) })?;

@@ -40,8 +40,6 @@ impl Plan {
 /// it back.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Statistics {
-    /// Steps that were added up.
-    pub steps: usize,
     /// Σ over steps of (Σ w·g)² of each block, by matrix name.
     pub squares: BTreeMap<String, Vec<f32>>,
 }
@@ -94,7 +92,7 @@ impl Pruner {
     /// Whether gradients must be shown to [`Pruner::observe`] before the step after `done` can prune.
     pub fn needs_gradients(&self, done: f64) -> bool {
         let prunes = self.plan.ramp.sparsity(done, self.plan.sparsity) > 0.0;
-        self.plan.score == Score::Taylor && prunes && self.statistics.steps == 0
+        self.plan.score == Score::Taylor && prunes && self.statistics.squares.is_empty()
     }
 
     /// Takes note of the gradients of a step: `gradient` gives that of a matrix by its name, if there is one.
@@ -121,7 +119,6 @@ impl Pruner {
                 }
             }
         }
-        self.statistics.steps += 1;
         Ok(())
     }
 

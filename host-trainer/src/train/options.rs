@@ -12,23 +12,31 @@ use crate::loss::Weights;
 use crate::model::DropoutRates;
 use crate::optimizer::AdamWOptions;
 use crate::pattern::Pattern;
+use crate::prune::Plan;
 use crate::schedule::Schedule;
 
 /// How the encoder is pruned.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pruning {
-    /// Once, before the first step, to this share of zeros.
-    OneShot {
-        /// The blocks.
-        pattern: Pattern,
-        /// The share of each matrix that becomes 0.
-        sparsity: f64,
+    /// In the course of the run, or at once.
+    Plan {
+        /// What, by what measure and when.
+        plan: Plan,
+        /// Windows of the training data that [`Score::Obs`](crate::prune::Score::Obs) measures by.
+        calibration: usize,
     },
     /// The zero blocks with which the checkpoint came stay zero.
     Lock {
         /// The blocks that are expected, if any are.
         pattern: Option<Pattern>,
     },
+}
+
+impl Pruning {
+    /// Once, before the first step: the same share of every matrix, by magnitude.
+    pub fn one_shot(pattern: Pattern, sparsity: f64) -> Self {
+        Pruning::Plan { plan: Plan::one_shot(pattern, sparsity), calibration: 0 }
+    }
 }
 
 /// When a run saves itself, and what it keeps.

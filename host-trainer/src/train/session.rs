@@ -23,7 +23,7 @@ use crate::loss::loss;
 use crate::model::{BertForQuestionAnswering, Variables};
 use crate::ops::derive_key;
 use crate::optimizer::{AdamW, Gradients};
-use crate::prune::{self, Masks};
+use crate::prune::{self, Masks, Pruner};
 use crate::tokenizer::Tokenizer;
 
 /// Smooths the loss: the weight of the newest step.
@@ -85,6 +85,7 @@ pub fn finetune(options: &Options, runtime: Runtime) -> Result<Report> {
             (parameters, masks)
         }
     };
+    let pruner = setup::pruner(options, &config, &data, tokenizer.pad, &runtime.device)?;
     let teacher = options
         .teacher
         .as_deref()
@@ -111,6 +112,7 @@ pub fn finetune(options: &Options, runtime: Runtime) -> Result<Report> {
         model: BertForQuestionAnswering::new(&config, &variables, &BTreeMap::new())?,
         optimizer: AdamW::new(variables.vars(), options.optimizer)?,
         masks: Masks::new(),
+        pruner,
         sparsity: 0.0,
         resumed: (state.tokens, state.seconds),
         saved: (state.step, Instant::now()),
@@ -131,8 +133,11 @@ pub fn finetune(options: &Options, runtime: Runtime) -> Result<Report> {
     };
     if session.state.step > 0 {
         let path = session.store.path(session.state.step);
-        let masks = tensors::read(&path, &mut session.optimizer, session.state.step)?;
+        let (masks, statistics) = tensors::read(&path, &mut session.optimizer, session.state.step)?;
         session.install(masks)?;
+        if let Some(pruner) = &mut session.pruner {
+            pruner.restore(statistics);
+        }
         session.progress.line(&format!("resumed from {}", path.display()));
     } else {
         session.install(masks)?;
@@ -147,6 +152,8 @@ struct Session<'a> {
     config: Config,
     variables: Variables,
     masks: Masks,
+    /// Nothing where the masks stay as they are.
+    pruner: Option<Pruner>,
     /// The share of the encoder's weights that the masks prune.
     sparsity: f64,
     model: BertForQuestionAnswering,
@@ -202,11 +209,13 @@ impl Session<'_> {
                 order = (epoch, shuffled(&self.data, windows, self.options.seed, epoch));
             }
             let rate = self.options.schedule.rate(done);
+            self.prune(Some((done, &order.1[place])))?;
             let step = self.step(&order.1[place], rate)?;
             self.tell(&step, rate, per_epoch, total)?;
             self.measure_and_save(per_epoch)?;
         }
         if interrupted.is_none() {
+            self.prune(None)?;
             self.evaluate()?;
         }
         self.save()?;
@@ -258,9 +267,35 @@ impl Session<'_> {
         by_steps.max(by_time).min(1.0)
     }
 
-    /// One step of the optimizer on the windows of these indices.
-    fn step(&mut self, indices: &[usize], rate: f64) -> Result<Step> {
+    /// Prunes before a step, given the share of the run that is done and the step's windows, or at the end of the
+    /// run, if it is time to.
+    fn prune(&mut self, before: Option<(f64, &[usize])>) -> Result<()> {
         let start = Instant::now();
+        let Some(mut pruner) = self.pruner.take() else { return Ok(()) };
+        let masks = match before {
+            Some((done, indices)) => {
+                if pruner.needs_gradients(done) {
+                    let gradients = self.shared_gradients(indices)?.0;
+                    observe(&mut pruner, &self.variables, &gradients)?;
+                }
+                pruner.before_step(self.state.step, done, &self.variables, &self.masks)?
+            }
+            None => pruner.finish(&self.variables, &self.masks)?,
+        };
+        self.pruner = Some(pruner);
+        let Some(masks) = masks else { return Ok(()) };
+        self.install(masks)?;
+        self.progress.line(&format!(
+            "step {}: {:.1} % of the encoder pruned, in {:.1} s",
+            self.state.step,
+            100.0 * self.sparsity,
+            start.elapsed().as_secs_f64()
+        ));
+        Ok(())
+    }
+
+    /// The gradients of the mean loss over the windows of these indices, and that loss: of all workers together.
+    fn shared_gradients(&mut self, indices: &[usize]) -> Result<(Gradients, f64)> {
         let (rank, workers) = (self.runtime.exchange.rank(), self.runtime.exchange.workers().max(1));
         let share = indices.len().div_ceil(workers);
         let mine = indices.chunks(share.max(1)).nth(rank).unwrap_or_default();
@@ -283,7 +318,13 @@ impl Session<'_> {
             all.push(&mut loss);
             self.runtime.exchange.sum(&mut all)?;
         }
-        let loss = loss.to_scalar::<f64>()?;
+        Ok((gradients, loss.to_scalar::<f64>()?))
+    }
+
+    /// One step of the optimizer on the windows of these indices.
+    fn step(&mut self, indices: &[usize], rate: f64) -> Result<Step> {
+        let start = Instant::now();
+        let (gradients, loss) = self.shared_gradients(indices)?;
         let number = self.state.step + 1;
         let stepped = if loss.is_finite() {
             self.optimizer.step(&gradients, rate, self.options.max_grad_norm)
@@ -295,6 +336,9 @@ impl Session<'_> {
                 Some(last) => format!("step {number} (the checkpoint of step {last} stays)"),
                 None => format!("step {number}"),
             })?;
+        if let Some(pruner) = &mut self.pruner {
+            observe(pruner, &self.variables, &gradients)?;
+        }
         let tokens = indices.iter().map(|&i| self.data[i].input_ids.len()).sum();
         self.state.step = number;
         self.state.tokens += tokens;
@@ -410,7 +454,7 @@ impl Session<'_> {
         metrics.sync()?;
         self.store.write(step, |path| {
             checkpoint::save(path, &self.options.base, &self.config, &parameters)?;
-            tensors::write(path, &self.optimizer, &self.masks)?;
+            tensors::write(path, &self.optimizer, &self.masks, self.pruner.as_ref().map(Pruner::statistics))?;
             self.state.write(path)
         })?;
         self.store.retain(self.options.saving.keep, self.state.best.map(|best| best.step))?;
@@ -436,4 +480,14 @@ impl Session<'_> {
         self.masks = masks;
         Ok(())
     }
+}
+
+/// Shows a step's gradients to the pruner.
+fn observe(pruner: &mut Pruner, variables: &Variables, gradients: &Gradients) -> Result<()> {
+    let by_name: BTreeMap<&str, &Tensor> = variables
+        .vars()
+        .enumerate()
+        .filter_map(|(index, (name, _))| Some((name, gradients.get(index)?)))
+        .collect();
+    pruner.observe(variables, |name| by_name.get(name).copied())
 }

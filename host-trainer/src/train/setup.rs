@@ -8,11 +8,12 @@ use blockspan_squad::Dataset;
 use candle_core::Device;
 
 use super::{Options, Pruning};
+use crate::batches::{Batch, by_length};
 use crate::checkpoint::{self, Parameters};
 use crate::config::Config;
 use crate::features::{Feature, Labels, features};
 use crate::model::{BertForQuestionAnswering, Variables};
-use crate::prune::{self, Masks};
+use crate::prune::{self, Masks, Pruner, Score};
 use crate::tokenizer::Tokenizer;
 
 /// The windows of all training files, one after another.
@@ -28,19 +29,36 @@ pub(super) fn training_features(options: &Options, tokenizer: &Tokenizer) -> Res
     Ok(all)
 }
 
-/// The masks with which a run begins; what they prune is set to 0.
+/// The masks with which a run begins: those of the checkpoint that it locks. What they prune is set to 0.
 pub(super) fn first_masks(options: &Options, config: &Config, parameters: &mut Parameters) -> Result<Masks> {
     let masks = match options.pruning {
-        None => Masks::new(),
-        Some(Pruning::OneShot { pattern, sparsity }) => {
-            prune::one_shot(config, parameters, pattern, sparsity)?
-        }
+        None | Some(Pruning::Plan { .. }) => Masks::new(),
         Some(Pruning::Lock { pattern }) => {
             prune::lock(config, parameters, pattern).with_context(|| options.base.display().to_string())?.0
         }
     };
     prune::apply(parameters, &masks);
     Ok(masks)
+}
+
+/// What prunes in the course of a run, with every n-th window of the data to measure by.
+pub(super) fn pruner(
+    options: &Options,
+    config: &Config,
+    data: &[Feature],
+    pad: u32,
+    device: &Device,
+) -> Result<Option<Pruner>> {
+    let Some(Pruning::Plan { plan, calibration }) = options.pruning else { return Ok(None) };
+    let mut inputs = Vec::new();
+    if plan.score == Score::Obs {
+        let count = calibration.min(data.len());
+        let chosen: Vec<Feature> = (0..count).map(|i| data[i * data.len() / count].clone()).collect();
+        for indices in by_length(&chosen, options.batch_size) {
+            inputs.push(Batch::new(&chosen, &indices, pad, device)?.input);
+        }
+    }
+    Pruner::new(config, plan, inputs).map(Some)
 }
 
 /// A network to imitate.

@@ -10,7 +10,7 @@ use safetensors::tensor::View;
 use safetensors::{Dtype, SafeTensors};
 
 use crate::optimizer::AdamW;
-use crate::prune::Masks;
+use crate::prune::{Masks, Statistics};
 
 /// The file in a checkpoint.
 const FILE: &str = "training.safetensors";
@@ -22,6 +22,7 @@ const KEPT: u8 = 1;
 enum Stored<'a> {
     Moment(&'a Tensor),
     Mask(&'a [f32]),
+    Squares(&'a [f32]),
 }
 
 struct Named<'a> {
@@ -32,7 +33,7 @@ struct Named<'a> {
 impl View for &Named<'_> {
     fn dtype(&self) -> Dtype {
         match self.data {
-            Stored::Moment(_) => Dtype::F32,
+            Stored::Moment(_) | Stored::Squares(_) => Dtype::F32,
             Stored::Mask(_) => Dtype::U8,
         }
     }
@@ -48,6 +49,7 @@ impl View for &Named<'_> {
                 // A device that fails here leaves too few bytes, which the length check below finds.
                 values.unwrap_or_default().iter().flat_map(|v| v.to_le_bytes()).collect()
             }
+            Stored::Squares(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
             Stored::Mask(mask) => mask.iter().map(|&m| if m == 0.0 { 0 } else { KEPT }).collect(),
         })
     }
@@ -55,6 +57,7 @@ impl View for &Named<'_> {
     fn data_len(&self) -> usize {
         match self.data {
             Stored::Moment(tensor) => 4 * tensor.elem_count(),
+            Stored::Squares(values) => 4 * values.len(),
             Stored::Mask(mask) => mask.len(),
         }
     }
@@ -64,7 +67,12 @@ impl View for &Named<'_> {
 ///
 /// # Errors
 /// A failure to write; the message names the file.
-pub fn write(checkpoint: &Path, optimizer: &AdamW, masks: &Masks) -> Result<()> {
+pub fn write(
+    checkpoint: &Path,
+    optimizer: &AdamW,
+    masks: &Masks,
+    statistics: Option<&Statistics>,
+) -> Result<()> {
     let path = checkpoint.join(FILE);
     let mut all = Vec::new();
     for (name, [first, second]) in optimizer.moments() {
@@ -75,6 +83,10 @@ pub fn write(checkpoint: &Path, optimizer: &AdamW, masks: &Masks) -> Result<()> 
     }
     for (name, mask) in masks {
         all.push((format!("mask.{name}"), Named { shape: vec![mask.len()], data: Stored::Mask(mask) }));
+    }
+    for (name, squares) in statistics.iter().flat_map(|statistics| &statistics.squares) {
+        let named = Named { shape: vec![squares.len()], data: Stored::Squares(squares) };
+        all.push((format!("squares.{name}"), named));
     }
     let expected: usize = all.iter().map(|(_, named)| (&named).data_len()).sum();
     let views = all.iter().map(|(name, named)| (name.as_str(), named));
@@ -89,32 +101,38 @@ pub fn write(checkpoint: &Path, optimizer: &AdamW, masks: &Masks) -> Result<()> 
 }
 
 /// Reads the file in the directory of a checkpoint: gives the moments to the optimizer, which took `steps` steps, and
-/// returns the masks.
+/// returns the masks and what the pruner saw.
 ///
 /// # Errors
 /// A file that cannot be read, is cut short, or belongs to another network; the message names it.
-pub fn read(checkpoint: &Path, optimizer: &mut AdamW, steps: usize) -> Result<Masks> {
+pub fn read(checkpoint: &Path, optimizer: &mut AdamW, steps: usize) -> Result<(Masks, Statistics)> {
     let path = checkpoint.join(FILE);
-    let mut read = || -> Result<Masks> {
+    let mut read = || -> Result<(Masks, Statistics)> {
         let bytes = std::fs::read(&path)?;
         let file = SafeTensors::deserialize(&bytes)?;
         optimizer.restore(steps, |kind, name| {
             let view = file.tensor(&format!("{kind}.{name}"))?;
             ensure!(view.dtype() == Dtype::F32, "{kind}.{name} is stored as {:?}", view.dtype());
-            let values = view.data().as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b));
-            Ok((values.collect(), view.shape().to_vec()))
+            Ok((floats(view.data()), view.shape().to_vec()))
         })?;
-        let mut masks = Masks::new();
+        let (mut masks, mut statistics) = (Masks::new(), Statistics::default());
         for (name, view) in file.tensors() {
             if let Some(name) = name.strip_prefix("mask.") {
                 ensure!(view.dtype() == Dtype::U8, "mask.{name} is stored as {:?}", view.dtype());
                 let mask = view.data().iter().map(|&m| if m == KEPT { 1.0 } else { 0.0 }).collect();
                 masks.insert(name.to_owned(), mask);
+            } else if let Some(name) = name.strip_prefix("squares.") {
+                ensure!(view.dtype() == Dtype::F32, "squares.{name} is stored as {:?}", view.dtype());
+                statistics.squares.insert(name.to_owned(), floats(view.data()));
             }
         }
-        Ok(masks)
+        Ok((masks, statistics))
     };
     read().map_err(|error| {
         anyhow!("{}: {error:#}; remove this checkpoint to go on from the one before", path.display())
     })
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect()
 }
