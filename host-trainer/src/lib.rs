@@ -1,6 +1,7 @@
 //! Fine-tunes, prunes and evaluates BERT for question answering, and packs it for the engine.
 #![forbid(unsafe_code)]
 
+pub mod allocator;
 pub mod batches;
 pub mod checkpoint;
 pub mod config;

@@ -139,6 +139,26 @@ fn interrupted_it_saves_and_says_so() {
     }
 }
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_run_keeps_freed_memory_in_the_process_that_was_started() {
+    let root = workplace();
+    let mut child = started(root.path(), "out");
+    let proc = Path::new("/proc").join(child.id().to_string());
+    let [environment, arguments] = ["environ", "cmdline"].map(|file| {
+        let bytes = std::fs::read(proc.join(file)).expect("a file of the process");
+        String::from_utf8(bytes).expect("UTF-8")
+    });
+    child.kill().expect("SIGKILL");
+    child.wait().expect("it ends");
+    assert!(environment.contains("GLIBC_TUNABLES=glibc.malloc."), "{environment}");
+    let line: Vec<&str> = arguments.split_terminator('\0').skip(1).collect();
+    assert_eq!(
+        line.join(" "),
+        format!("{FINETUNE} --out out").split_whitespace().collect::<Vec<_>>().join(" ")
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn a_full_disk_leaves_the_last_checkpoint() {

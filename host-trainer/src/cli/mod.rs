@@ -10,6 +10,7 @@ mod windows;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use blockspan_trainer::allocator;
 use candle_core::Device;
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -47,6 +48,9 @@ pub enum DeviceKind {
 /// Runs the command; prints an error in one line and exits with 2.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    if matches!(cli.command, Command::Finetune(_) | Command::Evaluate(_)) {
+        allocator::keep_freed_blocks();
+    }
     let result = device(cli.device).and_then(|device| match &cli.command {
         Command::Finetune(args) => finetune::finetune(args, &device),
         Command::Evaluate(args) => evaluate::print_scores(args, &device).map(done),
