@@ -26,6 +26,8 @@ pub enum Command {
     Inspect(Inspect),
     /// Time forward passes in steady state, batch 1; and a start, with the memory that it takes.
     Bench(Bench),
+    /// Print the tokens of each line of standard input: ids, word pieces, byte offsets.
+    Tokenize(Tokenize),
 }
 
 #[derive(Args)]
@@ -96,6 +98,12 @@ pub struct Bench {
     /// Print one JSON object on one line.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Tokenize {
+    #[command(flatten)]
+    pub model: ModelArgs,
 }
 
 /// Where the passage comes from: standard input unless one of these is given.

@@ -1,4 +1,5 @@
-//! `blockspan`: answers questions from a passage, scores a packed model, shows what is in its file, times it.
+//! `blockspan`: answers questions from a passage, scores a packed model, shows what is in its file, times it;
+//! tokenizes.
 #![forbid(unsafe_code)]
 
 mod ask;
@@ -11,6 +12,7 @@ mod output;
 mod passage;
 mod progress;
 mod runtime;
+mod tokenize;
 
 use std::process::ExitCode;
 
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Tokenize(args) => tokenize::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,7 +5,7 @@ use std::process::Command;
 
 #[test]
 fn a_model_must_be_named() {
-    for args in [["ask", "What?", "--context", "This."].as_slice(), &["inspect"]] {
+    for args in [["ask", "What?", "--context", "This."].as_slice(), &["inspect"], &["tokenize"]] {
         let output = Command::new(env!("CARGO_BIN_EXE_blockspan")).args(args).output().unwrap();
         assert_eq!(output.status.code(), Some(2));
         let stderr = String::from_utf8(output.stderr).unwrap();

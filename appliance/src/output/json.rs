@@ -1,6 +1,7 @@
-//! The stable JSON of `ask`; `README.md` documents it field by field.
+//! The stable JSON of `ask` and `tokenize`; `README.md` documents it field by field.
 
 use anyhow::Result;
+use blockspan_engine::tokenizer::{Tokenizer, Tokens};
 use serde::Serialize;
 
 use super::Reply;
@@ -38,5 +39,24 @@ pub fn reply(reply: &Reply<'_>) -> Result<String> {
         end_logit: answer.end_logit,
     });
     let object = Object { question: reply.question, answers: answers.collect(), null_diff: reply.null_diff };
+    Ok(serde_json::to_string(&object)? + "\n")
+}
+
+/// A line's tokens, one array for each property.
+#[derive(Default, Serialize)]
+struct Tokenized<'a> {
+    ids: Vec<u32>,
+    tokens: Vec<&'a str>,
+    offsets: Vec<[u32; 2]>,
+}
+
+/// One object on one line.
+pub fn tokens(tokenizer: &Tokenizer<'_>, tokens: Tokens<'_, '_>) -> Result<String> {
+    let mut object = Tokenized::default();
+    for token in tokens {
+        object.ids.push(token.id);
+        object.tokens.push(tokenizer.vocabulary().token(token.id).unwrap_or_default());
+        object.offsets.push([token.start, token.end]);
+    }
     Ok(serde_json::to_string(&object)? + "\n")
 }

@@ -30,11 +30,15 @@ impl<'a> Reply<'a> {
 /// Prints on stdout. A reader that has gone away is no error.
 pub fn print(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(anyhow!("standard output: cannot write: {error}"))
-        }
-        _ => Ok(()),
+    delivered(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())).map(drop)
+}
+
+/// Whether what was written on stdout has a reader; other failures are errors.
+pub fn delivered(written: io::Result<()>) -> Result<bool> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(anyhow!("standard output: cannot write: {error}")),
     }
 }
 

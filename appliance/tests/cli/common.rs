@@ -25,9 +25,13 @@ pub fn blockspan(args: &[&str]) -> Command {
 pub fn piped(command: &mut Command, stdin: &[u8]) -> Output {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // The command may refuse its arguments and end before it reads.
-    let _ = child.stdin.take().unwrap().write_all(stdin);
-    child.wait_with_output().unwrap()
+    let mut pipe = child.stdin.take().unwrap();
+    // From a thread: the command may print more than a pipe holds before it has read everything.
+    std::thread::scope(|scope| {
+        // The command may refuse its arguments and end before it reads.
+        scope.spawn(move || drop(pipe.write_all(stdin)));
+        child.wait_with_output().unwrap()
+    })
 }
 
 /// What a run that must succeed prints on stdout.

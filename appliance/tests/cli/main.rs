@@ -6,3 +6,4 @@ mod common;
 mod eval;
 mod inspect;
 mod refusals;
+mod tokenize;
