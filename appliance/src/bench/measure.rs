@@ -133,10 +133,11 @@ fn median(times: &[f64]) -> f64 {
     }
 }
 
-/// Pages that this process has written: heap, stacks, data. A mapped model is clean and not among them.
+/// Pages that are in no file: heap, stacks, data that was written. (`Private_Dirty` would not do: it counts pages of a
+/// file that was written a moment ago and is not on the disk yet, a model fresh from `pack` say.)
 fn private_memory() -> Option<usize> {
     let text = std::fs::read_to_string("/proc/self/smaps_rollup").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Private_Dirty:"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Anonymous:"))?;
     Some(1024 * line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()?)
 }
 
