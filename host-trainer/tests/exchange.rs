@@ -66,6 +66,7 @@ fn options(root: &Path, out: &str, batch_size: usize) -> Options {
         shrink_batch: false,
         dropout: (Some(0.0), Some(0.0)),
         dtype: DType::F32,
+        quantized: false,
         windows: WindowOptions { max_seq_len: 24, doc_stride: 8 },
         seed: 3,
         pruning: None,

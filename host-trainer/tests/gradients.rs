@@ -51,20 +51,22 @@ fn gradients(setup: &Setup, scalar: &Tensor) -> Result<BTreeMap<String, Vec<f32>
 #[test]
 fn every_parameter_receives_a_finite_non_zero_gradient() -> Result<()> {
     let setup = setup()?;
-    let model = BertForQuestionAnswering::new(&setup.config, &setup.variables, &BTreeMap::new())?;
-    let output = model.forward(&setup.batch.input)?;
-    // Squares, not the training loss: that ignores what adds the same to all logits (the last biases).
-    let squares = (output.start_logits.sqr()?.mean_all()? + output.end_logits.sqr()?.mean_all()?)?;
-    let gradients = gradients(&setup, &squares)?;
-    assert_eq!(gradients.len(), setup.config.parameters().len());
-    for (name, gradient) in gradients {
-        assert!(gradient.iter().all(|g| g.is_finite()), "{name} has a gradient that is not finite");
-        let largest = gradient.iter().fold(0.0f32, |max, g| max.max(g.abs()));
-        if name.ends_with("self.key.bias") {
-            // It adds the same to all scores of a query, which softmax ignores: 0 but for rounding.
-            assert!(largest < 1e-6, "{name}: {largest}");
-        } else {
-            assert!(largest > 1e-5, "{name}: {largest}");
+    for quantized in [false, true] {
+        let model = BertForQuestionAnswering::new(&setup.config, &setup.variables, &BTreeMap::new())?;
+        let output = model.with_quantization(quantized).forward(&setup.batch.input)?;
+        // Squares, not the training loss: that ignores what adds the same to all logits (the last biases).
+        let squares = (output.start_logits.sqr()?.mean_all()? + output.end_logits.sqr()?.mean_all()?)?;
+        let gradients = gradients(&setup, &squares)?;
+        assert_eq!(gradients.len(), setup.config.parameters().len());
+        for (name, gradient) in gradients {
+            assert!(gradient.iter().all(|g| g.is_finite()), "{name} has a gradient that is not finite");
+            let largest = gradient.iter().fold(0.0f32, |max, g| max.max(g.abs()));
+            if name.ends_with("self.key.bias") {
+                // It adds the same to all scores of a query, which softmax ignores: 0 but for rounding.
+                assert!(largest < 1e-6, "{name}: {largest}");
+            } else {
+                assert!(largest > 1e-5, "{name}: {largest}");
+            }
         }
     }
     Ok(())

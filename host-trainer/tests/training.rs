@@ -34,6 +34,7 @@ fn options(root: &Path, out: &str, epochs: usize, pruning: Option<Pruning>) -> O
         shrink_batch: false,
         dropout: (None, None),
         dtype: DType::F32,
+        quantized: false,
         windows: WINDOWS,
         seed: 7,
         pruning,
@@ -148,6 +149,27 @@ fn a_seed_repeats_the_run_bit_for_bit() -> Result<()> {
     let first = trained("a", 1)?;
     assert_eq!(first, trained("b", 1)?);
     assert_ne!(first, trained("c", 2)?);
+    Ok(())
+}
+
+#[test]
+fn quantized_training_learns_and_keeps_its_zeros() -> Result<()> {
+    let root = tempfile::tempdir()?;
+    common::write_base(root.path(), 3);
+    let dropout = (Some(0.0), Some(0.0));
+    let pruning = Some(Pruning::one_shot(Pattern::OutputBlock, 0.5));
+    let quantized = Options { quantized: true, dropout, ..options(root.path(), "quantized", 60, pruning) };
+    let report = run(&quantized)?;
+    let plain = run(&Options { quantized: false, out: root.path().join("plain"), ..quantized.clone() })?;
+    assert_eq!(report.pruned, plain.pruned);
+    assert!(report.loss != plain.loss, "the flag does nothing");
+    assert!(report.loss < 0.2, "{}", report.loss);
+    // What is saved is not rounded: transformers loads it, and pack rounds it.
+    let config = blockspan_trainer::config::Config::read(&root.path().join("quantized"))?;
+    let (parameters, _) = checkpoint::load(&root.path().join("quantized"), &config, 0)?;
+    let row = &parameters["bert.encoder.layer.0.intermediate.dense.weight"][..16];
+    let step = row.iter().fold(0f32, |most, w| most.max(w.abs())) / 127.0;
+    assert!(row.iter().any(|w| (w / step - (w / step).round()).abs() > 0.1), "{row:?}");
     Ok(())
 }
 

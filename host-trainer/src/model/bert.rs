@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::Variables;
 use crate::config::{Config, layer_prefix};
-use crate::ops::{self, Dropout, derive_key};
+use crate::ops::{self, Dropout, Grid, derive_key};
 
 /// Added to the score of a padding key; its probability is then exactly 0.
 const PADDING_BIAS: f64 = -1e9;
@@ -105,11 +105,16 @@ impl Linear {
         })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    fn forward(&self, x: &Tensor, quantized: bool) -> Result<Tensor> {
         // The mask is part of the graph, so that a pruned weight receives no gradient.
-        let masked = self.mask.as_ref().map(|mask| &self.weight * mask).transpose()?;
-        let weight = masked.as_ref().unwrap_or(&self.weight).to_dtype(x.dtype())?;
-        Ok(ops::linear(x, &weight, &self.bias.to_dtype(x.dtype())?)?)
+        let mut weight = match &self.mask {
+            Some(mask) => (&self.weight * mask)?,
+            None => self.weight.clone(),
+        };
+        if quantized {
+            weight = ops::quantize_rows(&weight, weight.dim(1)?, Grid::Weights)?;
+        }
+        Ok(ops::linear(x, &weight.to_dtype(x.dtype())?, &self.bias.to_dtype(x.dtype())?)?)
     }
 }
 
@@ -147,6 +152,7 @@ struct Layer {
     output: Linear,
     output_norm: LayerNorm,
     heads: usize,
+    quantized: bool,
 }
 
 impl Layer {
@@ -170,6 +176,7 @@ impl Layer {
             output: linear("output.dense")?,
             output_norm: norm("output.LayerNorm")?,
             heads: config.num_attention_heads,
+            quantized: false,
         })
     }
 
@@ -180,24 +187,45 @@ impl Layer {
 
     /// What the heads gather, the input of the attention's output map.
     fn context(&self, x: &Tensor, bias: &Tensor, dropouts: Dropouts) -> Result<Tensor> {
-        let (q, k, v) = (self.query.forward(x)?, self.key.forward(x)?, self.value.forward(x)?);
-        Ok(ops::attention(&q, &k, &v, bias, self.heads, dropouts.attention(self.number))?)
+        let x = self.operand(x)?;
+        let [mut q, mut k, mut v] = [&self.query, &self.key, &self.value].map(|map| self.map(map, &x));
+        if self.quantized {
+            let head = x.dim(2)? / self.heads.max(1);
+            let rows = |x: Result<Tensor>| Ok(ops::quantize_rows(&x?, head, Grid::Activations)?);
+            (q, k, v) = (rows(q), rows(k), Ok(ops::quantize_channels(&v?, bias)?));
+        }
+        let dropout = dropouts.attention(self.number);
+        Ok(ops::attention(&q?, &k?, &v?, bias, self.heads, dropout, self.quantized)?)
+    }
+
+    /// What a linear map multiplies its weights with: `x`, or its int8.
+    fn operand(&self, x: &Tensor) -> Result<Tensor> {
+        if !self.quantized {
+            return Ok(x.clone());
+        }
+        Ok(ops::quantize_rows(x, x.dim(2)?, Grid::Activations)?)
+    }
+
+    fn map(&self, map: &Linear, operand: &Tensor) -> Result<Tensor> {
+        map.forward(operand, self.quantized)
     }
 
     /// The attention half: the input of the intermediate map.
     fn attended(&self, x: &Tensor, context: &Tensor, dropouts: Dropouts) -> Result<Tensor> {
-        let added = ops::dropout(&self.attention_output.forward(context)?, dropouts.hidden(self.number, 1))?;
+        let added = self.map(&self.attention_output, &self.operand(context)?)?;
+        let added = ops::dropout(&added, dropouts.hidden(self.number, 1))?;
         self.attention_norm.forward(&(added + x)?)
     }
 
     /// What the feed-forward half holds, the input of its output map.
     fn inner(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(ops::gelu(&self.intermediate.forward(x)?)?)
+        Ok(ops::gelu(&self.map(&self.intermediate, &self.operand(x)?)?)?)
     }
 
     /// The feed-forward half: the input of the next layer.
     fn fed_forward(&self, x: &Tensor, inner: &Tensor, dropouts: Dropouts) -> Result<Tensor> {
-        let added = ops::dropout(&self.output.forward(inner)?, dropouts.hidden(self.number, 2))?;
+        let added = self.map(&self.output, &self.operand(inner)?)?;
+        let added = ops::dropout(&added, dropouts.hidden(self.number, 2))?;
         self.output_norm.forward(&(added + x)?)
     }
 }
@@ -212,6 +240,7 @@ pub struct BertForQuestionAnswering {
     head: Linear,
     max_tokens: usize,
     dtype: DType,
+    quantized: bool,
 }
 
 impl BertForQuestionAnswering {
@@ -235,6 +264,7 @@ impl BertForQuestionAnswering {
             head: Linear::new(variables, masks, "qa_outputs")?,
             max_tokens: config.max_position_embeddings,
             dtype: DType::F32,
+            quantized: false,
         })
     }
 
@@ -242,6 +272,15 @@ impl BertForQuestionAnswering {
     /// logits stay f32.
     pub fn with_dtype(self, dtype: DType) -> Self {
         BertForQuestionAnswering { dtype, ..self }
+    }
+
+    /// The same network, with every operand of a product on the int8 grid that it has in the packed model (weights
+    /// by row, activations by token, queries and keys by head, values by channel, probabilities, word embeddings; the other embeddings are halves),
+    /// straight through: what training sees is what the engine computes, gradients pass as if nothing was rounded.
+    pub fn with_quantization(mut self, quantized: bool) -> Self {
+        self.quantized = quantized;
+        self.layers.iter_mut().for_each(|layer| layer.quantized = quantized);
+        self
     }
 
     /// Logits and hidden states of a batch.
@@ -273,7 +312,7 @@ impl BertForQuestionAnswering {
             x = layer.forward(&x, &bias, dropouts)?;
             hidden_states.push(x.clone());
         }
-        let logits = self.head.forward(&x)?.to_dtype(DType::F32)?;
+        let logits = self.head.forward(&x, false)?.to_dtype(DType::F32)?;
         Ok(Output {
             start_logits: logits.narrow(2, 0, 1)?.squeeze(2)?,
             end_logits: logits.narrow(2, 1, 1)?.squeeze(2)?,
@@ -324,9 +363,15 @@ impl BertForQuestionAnswering {
             self.max_tokens
         );
         let select = |table: &Tensor, ids: &Tensor| table.index_select(&ids.flatten_all()?, 0);
-        let words = select(&self.words, &input.input_ids)?;
-        let token_types = select(&self.token_types, &input.token_type_ids)?;
-        let positions = self.positions.narrow(0, 0, tokens)?;
+        let mut words = select(&self.words, &input.input_ids)?;
+        let (mut token_types, mut positions) =
+            (select(&self.token_types, &input.token_type_ids)?, self.positions.narrow(0, 0, tokens)?);
+        if self.quantized {
+            words = ops::quantize_rows(&words, words.dim(1)?, Grid::Weights)?;
+            // Stored as halves; straight through too, since small gradients would vanish as halves.
+            let halved = |x: &Tensor| x + (x.to_dtype(DType::F16)?.to_dtype(DType::F32)? - x)?.detach();
+            (token_types, positions) = (halved(&token_types)?, halved(&positions)?);
+        }
         let summed = (words + token_types)?.reshape((batch, tokens, ()))?.broadcast_add(&positions)?;
         Ok(self.embedding_norm.forward(&summed)?.to_dtype(self.dtype)?)
     }

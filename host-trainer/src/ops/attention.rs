@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::dropout::{Dropout, Factors};
 use super::math::exp;
 use super::product::{Matrix, product};
+use super::quantize::round_probabilities;
 use super::rows::{dot, sum, vectorized};
 use super::values;
 
@@ -16,6 +17,8 @@ pub(super) struct Attention {
     pub(super) bias: Vec<f32>,
     /// Of the probabilities.
     pub(super) dropout: Option<Dropout>,
+    /// Rounds the probabilities as the engine does.
+    pub(super) quantized: bool,
 }
 
 /// The shape of one sequence.
@@ -142,6 +145,9 @@ impl CustomOp3 for Attention {
             for head in 0..self.heads {
                 let [q, k, v] = [q, k, v].map(|heads| heads.matrix(sequence, head));
                 let mut p = shape.probabilities(q, k, bias)?;
+                if self.quantized {
+                    round_rows(&mut p, shape.tokens);
+                }
                 if let Some(factors) = self.factors(sequence, head) {
                     drop_out(&mut p, factors);
                 }
@@ -177,7 +183,8 @@ impl CustomOp3 for Attention {
             .try_for_each(|(sequence, ((dq, dk, dv), bias))| {
                 (0..self.heads).try_for_each(|head| {
                     let inputs = inputs.map(|x| x.matrix(sequence, head));
-                    let gradients = head_backward(shape, inputs, bias, self.factors(sequence, head))?;
+                    let gradients =
+                        head_backward(shape, inputs, bias, self.factors(sequence, head), self.quantized)?;
                     for (whole, part) in [&mut *dq, &mut *dk, &mut *dv].into_iter().zip(gradients) {
                         shape.put(whole, head, &part);
                     }
@@ -192,6 +199,13 @@ impl CustomOp3 for Attention {
     }
 }
 
+fn round_rows(p: &mut [f32], tokens: usize) {
+    vectorized(
+        #[inline(always)]
+        || p.chunks_exact_mut(tokens).for_each(round_probabilities),
+    );
+}
+
 fn drop_out(p: &mut [f32], factors: Factors) {
     vectorized(
         #[inline(always)]
@@ -201,12 +215,13 @@ fn drop_out(p: &mut [f32], factors: Factors) {
 
 /// The gradients dq, dk and dv of one head. With p the probabilities, m what dropout multiplies them with and g the
 /// gradient of the result: dv = (p ⊙ m)ᵀ·g, dp = (g·vᵀ) ⊙ m, ds = scale · p ⊙ (dp − rowsum(p ⊙ dp)), dq = ds·k,
-/// dk = dsᵀ·q.
+/// dk = dsᵀ·q. `quantized` rounds the p of dv only: straight through.
 fn head_backward(
     shape: Sequence,
     [q, k, v, g]: [Matrix<'_>; 4],
     bias: &[f32],
     factors: Option<Factors>,
+    quantized: bool,
 ) -> Result<[Vec<f32>; 3]> {
     let (tokens, scale) = (shape.tokens, shape.scale());
     let mut p = shape.probabilities(q, k, bias)?;
@@ -223,6 +238,9 @@ fn head_backward(
             }
         },
     );
+    if quantized {
+        round_rows(&mut p, tokens);
+    }
     if let Some(factors) = factors {
         drop_out(&mut p, factors);
     }

@@ -3,6 +3,7 @@
 use candle_core::{D, DType, Result, Tensor};
 
 use super::Dropout;
+use super::quantize::composed_probabilities;
 
 /// See [`super::linear`].
 ///
@@ -45,6 +46,7 @@ pub fn attention(
     bias: &Tensor,
     heads: usize,
     dropout: Option<Dropout>,
+    quantized: bool,
 ) -> Result<Tensor> {
     let (batch, tokens, hidden) = q.dims3()?;
     let split = |x: &Tensor| x.reshape((batch, tokens, heads, hidden / heads))?.transpose(1, 2)?.contiguous();
@@ -52,6 +54,9 @@ pub fn attention(
     let scores = (split(q)?.matmul(&split(k)?.t()?)?.to_dtype(DType::F32)? * scale)?;
     let scores = scores.broadcast_add(&bias.reshape((batch, 1, 1, tokens))?.detach())?;
     let mut probabilities = softmax(&scores)?;
+    if quantized {
+        probabilities = composed_probabilities(&probabilities)?;
+    }
     if let Some(dropout) = dropout {
         let factors = dropout.factors(probabilities.shape(), tokens * tokens, &probabilities)?;
         probabilities = (probabilities * factors)?;

@@ -14,12 +14,14 @@ mod layer_norm;
 mod linear;
 mod math;
 mod product;
+mod quantize;
 mod relative_error;
 mod rows;
 #[cfg(test)]
 mod tests;
 
 pub use dropout::{Dropout, derive_key};
+pub use quantize::Grid;
 pub(crate) use rows::{sum_of_squares, vectorized};
 
 use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
@@ -60,7 +62,8 @@ pub fn layer_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result
 ///
 /// `q`, `k`, `v` and the result are `[batch, tokens, heads · head]`, a head's features side by side.
 /// `bias` is `[batch, tokens]` and is added to the scores of that key: 0 for a token, a large negative
-/// number for padding. No gradient flows to `bias`. `dropout` is applied to the probabilities.
+/// number for padding. No gradient flows to `bias`. `dropout` is applied to the probabilities; with
+/// `quantized` these are rounded before, straight through, as the engine rounds them.
 ///
 /// # Errors
 /// Shapes that do not fit, or a failure of the device.
@@ -71,13 +74,14 @@ pub fn attention(
     bias: &Tensor,
     heads: usize,
     dropout: Option<Dropout>,
+    quantized: bool,
 ) -> Result<Tensor> {
     if fused(q) {
         let bias = bias.flatten_all()?.to_vec1::<f32>()?;
-        let op = attention::Attention { heads, bias, dropout };
+        let op = attention::Attention { heads, bias, dropout, quantized };
         q.contiguous()?.apply_op3(&k.contiguous()?, &v.contiguous()?, op)
     } else {
-        composed::attention(q, k, v, bias, heads, dropout)
+        composed::attention(q, k, v, bias, heads, dropout, quantized)
     }
 }
 
@@ -90,6 +94,33 @@ pub fn dropout(x: &Tensor, dropout: Option<Dropout>) -> Result<Tensor> {
         None => Ok(x.clone()),
         Some(dropout) if fused(x) => x.contiguous()?.apply_op1(dropout::Fused(dropout)),
         Some(dropout) => dropout::composed(x, dropout),
+    }
+}
+
+/// Rounds each row of `width` values to int8 and back, straight through: the result's values lie on the grid,
+/// gradients pass as they are.
+///
+/// # Errors
+/// A width that does not divide the number of values, or a failure of the device.
+pub fn quantize_rows(x: &Tensor, width: usize, grid: Grid) -> Result<Tensor> {
+    if fused(x) {
+        x.contiguous()?.apply_op1(quantize::Rows { grid, width })
+    } else {
+        quantize::composed_rows(x, width)
+    }
+}
+
+/// The same for each channel of each sequence of `x`, `[batch, tokens, channels]`, on the grid of activations.
+/// `bias` is that of [`attention`]: padding has no say in a channel's scale.
+///
+/// # Errors
+/// Shapes that do not fit, or a failure of the device.
+pub fn quantize_channels(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    if fused(x) {
+        let bias = bias.flatten_all()?.to_vec1::<f32>()?;
+        x.contiguous()?.apply_op1(quantize::Channels { bias })
+    } else {
+        quantize::composed_channels(x, bias)
     }
 }
 

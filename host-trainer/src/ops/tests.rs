@@ -4,7 +4,10 @@ use candle_core::{Device, Result, Tensor, Var};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::{Dropout, composed};
+use blockspan_kernels::scalar;
+
+use super::{Dropout, Grid, composed};
+use crate::pack::quantize_rows;
 
 /// Values between −1 and 1, the same on every run.
 fn random(shape: &[usize], seed: u64) -> Result<Var> {
@@ -38,6 +41,17 @@ fn weighed(f: Function<'_>, inputs: &[Var]) -> Result<Tensor> {
 /// Compares `fused` with `definition` in value and in the gradient of every input, then the fused
 /// gradient with a central difference at a few places of every input.
 fn check(name: &str, inputs: &[Var], fused: Function<'_>, definition: Function<'_>) -> Result<()> {
+    check_against(name, inputs, fused, definition, fused)
+}
+
+/// As [`check`], with central differences of `smooth`: for a function that rounds, what it is straight through.
+fn check_against(
+    name: &str,
+    inputs: &[Var],
+    fused: Function<'_>,
+    definition: Function<'_>,
+    smooth: Function<'_>,
+) -> Result<()> {
     let tensors: Vec<Tensor> = inputs.iter().map(|v| v.as_tensor().clone()).collect();
     assert_close(name, &flat(&fused(&tensors)?)?, &flat(&definition(&tensors)?)?, 2e-6);
     let (ours, theirs) = (weighed(fused, inputs)?.backward()?, weighed(definition, inputs)?.backward()?);
@@ -46,7 +60,7 @@ fn check(name: &str, inputs: &[Var], fused: Function<'_>, definition: Function<'
         let gradient = flat(ours.get(input).expect(&label))?;
         assert_close(&label, &gradient, &flat(theirs.get(input).expect(&label))?, 1e-5);
         assert!(gradient.iter().any(|g| g.abs() > 1e-4), "{label} is zero");
-        finite_differences(&label, inputs, index, &gradient, fused)?;
+        finite_differences(&label, inputs, index, &gradient, smooth)?;
     }
     Ok(())
 }
@@ -117,11 +131,111 @@ fn attention() -> Result<()> {
         check(
             "attention",
             &inputs,
-            &|t| super::attention(&t[0], &t[1], &t[2], &bias, heads, dropout),
-            &|t| composed::attention(&t[0], &t[1], &t[2], &bias, heads, dropout),
+            &|t| super::attention(&t[0], &t[1], &t[2], &bias, heads, dropout, false),
+            &|t| composed::attention(&t[0], &t[1], &t[2], &bias, heads, dropout, false),
         )?;
     }
     Ok(())
+}
+
+#[test]
+fn quantized_rows() -> Result<()> {
+    // 90 rows, more than one task, one of them all zero.
+    let x = random(&[3, 30, 20], 21)?;
+    let zeroed: Vec<f32> = flat(&x)?.iter().enumerate().map(|(i, v)| if i < 20 { 0.0 } else { *v }).collect();
+    x.set(&Tensor::from_vec(zeroed, x.shape(), &Device::Cpu)?)?;
+    for grid in [Grid::Weights, Grid::Activations] {
+        let rounded = super::quantize_rows(&x, 20, grid)?;
+        let mut expected = Vec::new();
+        for row in flat(&x)?.chunks_exact(20) {
+            let mut steps = [0i8; 20];
+            let most = scalar::row_absmax(row);
+            let scale = match grid {
+                Grid::Weights => {
+                    let (packed, scales) = quantize_rows(row, 20);
+                    steps.copy_from_slice(&packed);
+                    scales[0]
+                }
+                Grid::Activations => {
+                    scalar::quantize_row(row, most, &mut steps).expect("equal lengths");
+                    scalar::scale(most)
+                }
+            };
+            expected.extend(steps.iter().map(|&step| f32::from(step) * scale));
+        }
+        assert_eq!(flat(&rounded)?, expected, "{grid:?}: not what pack or the engine makes of it");
+        let offset = (rounded - x.as_tensor())?.detach();
+        // Squared, so that the gradient depends on the rounded value.
+        check_against(
+            "quantize_rows",
+            core::slice::from_ref(&x),
+            &|t| super::quantize_rows(&t[0], 20, grid)?.sqr(),
+            &|t| super::quantize::composed_rows(&t[0], 20)?.sqr(),
+            &|t| (&t[0] + &offset)?.sqr(),
+        )?;
+    }
+    assert!(super::quantize_rows(&x, 7, Grid::Weights).is_err());
+    Ok(())
+}
+
+#[test]
+fn quantized_channels() -> Result<()> {
+    let x = random(&[2, 9, 8], 22)?;
+    // The second sequence has 4 tokens; what stands in its padding has no say.
+    let bias: Vec<f32> = (0..18).map(|i| if i < 13 { 0.0 } else { -1e9 }).collect();
+    let bias = Tensor::from_vec(bias, (2, 9), &Device::Cpu)?;
+    let rounded = super::quantize_channels(&x, &bias)?;
+    let (values, rounded_values) = (flat(&x)?, flat(&rounded)?);
+    for channel in 0..8 {
+        let of = |all: &[f32]| -> Vec<f32> { (9..13).map(|token| all[token * 8 + channel]).collect() };
+        let (row, mut steps) = (of(&values), [0i8; 4]);
+        let most = scalar::row_absmax(&row);
+        scalar::quantize_row(&row, most, &mut steps).expect("equal lengths");
+        let expected: Vec<f32> = steps.iter().map(|&step| f32::from(step) * scalar::scale(most)).collect();
+        assert_eq!(of(&rounded_values), expected, "channel {channel}");
+    }
+    let offset = (rounded - x.as_tensor())?.detach();
+    check_against(
+        "quantize_channels",
+        &[x],
+        &|t| super::quantize_channels(&t[0], &bias)?.sqr(),
+        &|t| super::quantize::composed_channels(&t[0], &bias)?.sqr(),
+        &|t| (&t[0] + &offset)?.sqr(),
+    )
+}
+
+#[test]
+fn quantized_attention() -> Result<()> {
+    let shape = [2, 7, 4];
+    // Queries long enough that probabilities differ.
+    let q = Var::from_tensor(&(random(&shape, 23)?.as_tensor() * 3.0)?)?;
+    let inputs = [q, random(&shape, 24)?, random(&shape, 25)?];
+    let bias: Vec<f32> = (0..14).map(|i| if i < 12 { 0.0 } else { -1e9 }).collect();
+    let bias = Tensor::from_vec(bias, (2, 7), &Device::Cpu)?;
+    let probabilities = |q: &Tensor, k: &Tensor| -> Result<Tensor> {
+        composed::softmax(&(q.matmul(&k.t()?)? * 0.5)?.broadcast_add(&bias.unsqueeze(1)?)?)
+    };
+    let exact = probabilities(&inputs[0], &inputs[1])?;
+    let mut rounded = Vec::new();
+    for row in flat(&exact)?.chunks_exact(7) {
+        let most = row.iter().fold(0f32, |most, p| most.max(*p));
+        let steps: Vec<f32> = row.iter().map(|p| (255.0 * p / most).round()).collect();
+        rounded.extend(steps.iter().map(|step| step / steps.iter().sum::<f32>()));
+    }
+    let offset = (Tensor::from_vec(rounded, exact.shape(), &Device::Cpu)? - exact)?.detach();
+    let largest = flat(&offset.abs()?)?.into_iter().fold(0f32, f32::max);
+    assert!(largest > 2e-4, "nothing was rounded: {largest}");
+    let smooth = |t: &[Tensor]| (probabilities(&t[0], &t[1])? + &offset)?.matmul(&t[2]);
+    check_against(
+        "quantized attention",
+        &inputs,
+        &|t| super::attention(&t[0], &t[1], &t[2], &bias, 1, None, true),
+        &|t| composed::attention(&t[0], &t[1], &t[2], &bias, 1, None, true),
+        &smooth,
+    )?;
+    check("quantized attention, straight through", &inputs, &smooth, &|t| {
+        composed::attention(&t[0], &t[1], &t[2], &bias, 1, None, true)
+    })
 }
 
 #[test]
@@ -137,9 +251,9 @@ fn dropout() -> Result<()> {
 fn padding_keys_are_ignored() -> Result<()> {
     let (q, k, v) = (random(&[1, 4, 4], 11)?, random(&[1, 4, 4], 12)?, random(&[1, 4, 4], 13)?);
     let bias = Tensor::new(&[[0f32, 0.0, -1e9, -1e9]], &Device::Cpu)?;
-    let padded = super::attention(&q, &k, &v, &bias, 1, None)?.narrow(1, 0, 2)?;
+    let padded = super::attention(&q, &k, &v, &bias, 1, None, false)?.narrow(1, 0, 2)?;
     let cut = |x: &Var| x.narrow(1, 0, 2)?.contiguous();
-    let short = super::attention(&cut(&q)?, &cut(&k)?, &cut(&v)?, &bias.narrow(1, 0, 2)?, 1, None)?;
+    let short = super::attention(&cut(&q)?, &cut(&k)?, &cut(&v)?, &bias.narrow(1, 0, 2)?, 1, None, false)?;
     assert_close("padding", &flat(&padded)?, &flat(&short)?, 1e-6);
     Ok(())
 }
@@ -163,7 +277,7 @@ fn shapes_that_do_not_fit_are_errors() -> Result<()> {
     assert!(super::linear(&x, &w, &b).is_err());
     assert!(super::layer_norm(&x, &b, &b, 1e-12).is_err());
     let (q, bias) = (random(&[1, 2, 6], 4)?, random(&[1, 3], 5)?);
-    assert!(super::attention(&q, &q, &q, &bias, 2, None).is_err());
-    assert!(super::attention(&q, &q, &q, &bias, 4, None).is_err());
+    assert!(super::attention(&q, &q, &q, &bias, 2, None, false).is_err());
+    assert!(super::attention(&q, &q, &q, &bias, 4, None, false).is_err());
     Ok(())
 }

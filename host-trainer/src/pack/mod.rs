@@ -18,7 +18,8 @@ use crate::config::{Config, HEAD_WEIGHT, layer_prefix};
 use crate::inspect::Inspection;
 use crate::pattern::{BLOCK, Blocks, Pattern};
 use crate::tokenizer::{check_vocabulary, read_tokenizer};
-use quantize::{halves, quantize_rows};
+use quantize::halves;
+pub(crate) use quantize::{quantize_rows, weight_scale};
 use tokenizer::TokenizerSections;
 pub use writer::Aligned;
 

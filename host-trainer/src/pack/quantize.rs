@@ -4,18 +4,24 @@ use anyhow::{Result, ensure};
 use half::f16;
 
 /// Symmetric int8 in [−127, 127], one scale per row: `w ≈ scale · q`, `scale = max |w| / 127`.
-pub(super) fn quantize_rows(values: &[f32], cols: usize) -> (Vec<i8>, Vec<f32>) {
+pub(crate) fn quantize_rows(values: &[f32], cols: usize) -> (Vec<i8>, Vec<f32>) {
     let mut quantized = Vec::with_capacity(values.len());
     let mut scales = Vec::with_capacity(values.len() / cols.max(1));
     for row in values.chunks_exact(cols) {
         let absmax = row.iter().fold(0f32, |most, w| most.max(w.abs()));
-        let scale = absmax / 127.0;
-        // A row so small that its scale is denormal counts as zero.
-        let inverse = if scale >= f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 };
+        let (inverse, scale) = weight_scale(absmax);
         quantized.extend(row.iter().map(|w| (w * inverse).round_ties_even().clamp(-127.0, 127.0) as i8));
-        scales.push(if inverse > 0.0 { scale } else { 0.0 });
+        scales.push(scale);
     }
     (quantized, scales)
+}
+
+/// Steps in one, and the length of a step, for a row whose largest |w| is `absmax`. A row so small that its step is
+/// denormal counts as zero.
+#[inline(always)]
+pub(crate) fn weight_scale(absmax: f32) -> (f32, f32) {
+    let scale = absmax / 127.0;
+    if scale >= f32::MIN_POSITIVE { (1.0 / scale, scale) } else { (0.0, 0.0) }
 }
 
 /// IEEE half precision, little-endian.

@@ -87,6 +87,8 @@ pub struct Options {
     pub dropout: (Option<f64>, Option<f64>),
     /// What products and activations are computed in; weights and moments are always kept in f32.
     pub dtype: DType,
+    /// Trains what the packed int8 model will compute.
+    pub quantized: bool,
     /// How passages are cut.
     pub windows: WindowOptions,
     /// Decides the order of the data, what dropout drops and a fresh head.
@@ -145,6 +147,7 @@ impl Options {
             ("--hidden-dropout", optional(self.dropout.0.map(|rate| rate.to_string()))),
             ("--attention-dropout", optional(self.dropout.1.map(|rate| rate.to_string()))),
             ("--dtype", self.dtype.as_str().to_owned()),
+            ("--qat", self.quantized.to_string()),
             ("--max-seq-len", self.windows.max_seq_len.to_string()),
             ("--doc-stride", self.windows.doc_stride.to_string()),
             ("--seed", self.seed.to_string()),

@@ -476,7 +476,7 @@ impl Session<'_> {
         let weights: usize = self.config.prunable().iter().map(|m| m.outputs * m.inputs).sum();
         self.sparsity = zeros as f64 / weights.max(1) as f64;
         let model = BertForQuestionAnswering::new(&self.config, &self.variables, &tensors)?;
-        self.model = model.with_dtype(self.options.dtype);
+        self.model = model.with_dtype(self.options.dtype).with_quantization(self.options.quantized);
         self.masks = masks;
         Ok(())
     }

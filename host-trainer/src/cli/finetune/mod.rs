@@ -59,6 +59,7 @@ pub fn finetune(args: &Finetune, device: &Device) -> Result<ExitCode> {
         shrink_batch: run.auto_batch_size,
         dropout: run.dropout()?,
         dtype: run.dtype(),
+        quantized: run.qat,
         windows: args.windows.options(),
         seed: run.seed,
         pruning: args.prune.options()?,

@@ -46,6 +46,9 @@ pub struct RunArgs {
     /// What products and activations are computed in; weights are kept in f32.
     #[arg(long, value_enum, default_value_t = Dtype::F32)]
     pub dtype: Dtype,
+    /// Quantisation-aware: train with weights and activations on the int8 grids of the packed model.
+    #[arg(long)]
+    pub qat: bool,
     /// Decides the order of the data, what dropout drops and the fresh head.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,

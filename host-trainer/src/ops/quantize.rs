@@ -1,0 +1,198 @@
+//! Values on the int8 grids of the packed model, straight through: the gradient passes as if nothing was rounded
+//! (Bengio et al., "Estimating or propagating gradients through stochastic neurons", 2013).
+
+use blockspan_kernels::scalar;
+use candle_core::{CpuStorage, CustomOp1, D, DType, Layout, Result, Shape, Tensor, bail};
+use rayon::prelude::*;
+
+use super::rows::vectorized;
+use super::values;
+use crate::pack::weight_scale;
+
+/// Whose grid. Both are symmetric, absmax ↦ ±127, and round half to even; they differ in the last bit of a scale.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Grid {
+    /// As `pack` rounds a row of weights.
+    Weights,
+    /// As the engine rounds activations while it runs.
+    Activations,
+}
+
+impl Grid {
+    /// Steps in one, and the length of a step; 0 and 0 for what counts as all zero.
+    #[inline(always)]
+    fn scale(self, absmax: f32) -> (f32, f32) {
+        match self {
+            Grid::Weights => weight_scale(absmax),
+            Grid::Activations => {
+                let scale = scalar::scale(absmax);
+                (if scale > 0.0 { 127.0 / absmax } else { 0.0 }, scale)
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn round(x: f32, (inverse, scale): (f32, f32)) -> f32 {
+    (x * inverse).round_ties_even() * scale
+}
+
+/// See [`super::quantize_rows`].
+pub(super) struct Rows {
+    pub(super) grid: Grid,
+    pub(super) width: usize,
+}
+
+/// Rows that one task handles.
+const ROWS: usize = 64;
+
+impl CustomOp1 for Rows {
+    fn name(&self) -> &'static str {
+        "quantize-rows"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let x = values(x, layout)?;
+        if self.width == 0 || !x.len().is_multiple_of(self.width) {
+            bail!("quantize-rows: {} values in rows of {}", x.len(), self.width);
+        }
+        let mut y = vec![0.0; x.len()];
+        let task = ROWS * self.width;
+        y.par_chunks_mut(task).zip(x.par_chunks(task)).for_each(|(y, x)| {
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (y, x) in y.chunks_exact_mut(self.width).zip(x.chunks_exact(self.width)) {
+                        let scale = self.grid.scale(absmax(x));
+                        y.iter_mut().zip(x).for_each(|(y, &x)| *y = round(x, scale));
+                    }
+                },
+            );
+        });
+        Ok((CpuStorage::F32(y), layout.shape().clone()))
+    }
+
+    fn bwd(&self, _: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        Ok(Some(grad.clone()))
+    }
+}
+
+#[inline(always)]
+fn absmax(x: &[f32]) -> f32 {
+    x.iter().fold(0.0, |most, x| if x.abs() > most { x.abs() } else { most })
+}
+
+/// See [`super::quantize_channels`].
+pub(super) struct Channels {
+    /// 0 for a token, `[batch, tokens]`.
+    pub(super) bias: Vec<f32>,
+}
+
+impl CustomOp1 for Channels {
+    fn name(&self) -> &'static str {
+        "quantize-channels"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (batch, tokens, channels) = layout.shape().dims3()?;
+        let x = values(x, layout)?;
+        if self.bias.len() != batch * tokens || x.is_empty() {
+            bail!("quantize-channels: x {:?}, bias of {}", layout.shape(), self.bias.len());
+        }
+        let mut y = vec![0.0; x.len()];
+        let len = tokens * channels;
+        let sequences = y.par_chunks_mut(len).zip(x.par_chunks(len)).zip(self.bias.par_chunks(tokens));
+        sequences.for_each(|((y, x), bias)| {
+            vectorized(
+                #[inline(always)]
+                || {
+                    let mut most = vec![0f32; channels];
+                    for (x, _) in x.chunks_exact(channels).zip(bias).filter(|(_, bias)| **bias == 0.0) {
+                        most.iter_mut().zip(x).for_each(|(most, x)| {
+                            *most = if x.abs() > *most { x.abs() } else { *most };
+                        });
+                    }
+                    let scales: Vec<_> = most.iter().map(|&most| Grid::Activations.scale(most)).collect();
+                    for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+                        y.iter_mut().zip(x).zip(&scales).for_each(|((y, &x), &scale)| *y = round(x, scale));
+                    }
+                },
+            );
+        });
+        Ok((CpuStorage::F32(y), layout.shape().clone()))
+    }
+
+    fn bwd(&self, _: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        Ok(Some(grad.clone()))
+    }
+}
+
+/// One row of probabilities on the engine's grid: 255 steps up to the largest, divided by their sum.
+#[inline(always)]
+pub(super) fn round_probabilities(p: &mut [f32]) {
+    let inverse = STEPS / p.iter().fold(0.0, |most: f32, &p| if p > most { p } else { most });
+    let mut sum = 0.0;
+    for p in p.iter_mut() {
+        *p = (*p * inverse).round_ties_even();
+        sum += *p;
+    }
+    let scale = 1.0 / sum;
+    p.iter_mut().for_each(|p| *p *= scale);
+}
+
+/// Of a probability, up to the largest of its query.
+const STEPS: f32 = 255.0;
+
+/// Adding and subtracting it rounds f32 below 2²² to the nearest integer, ties to even.
+const ROUND: f64 = 12_582_912.0;
+
+/// Below this, absmax counts as 0.
+const SMALLEST: f64 = 1e-30;
+
+fn rounded(x: &Tensor) -> Result<Tensor> {
+    (x + ROUND)? - ROUND
+}
+
+/// `x`, with the values of `quantized` and the gradient of `x`.
+fn straight_through(x: &Tensor, quantized: &Tensor) -> Result<Tensor> {
+    x + (quantized.to_dtype(x.dtype())? - x)?.detach()
+}
+
+/// The definition of [`super::quantize_rows`]: `most` is the absmax that belongs to each value of `x`.
+fn on_grid(x: &Tensor, most: &Tensor) -> Result<Tensor> {
+    let is_zero = most.lt(SMALLEST)?.to_dtype(DType::F32)?;
+    let inverse = ((most + is_zero)?.recip()? * 127.0)?;
+    rounded(&x.broadcast_mul(&inverse)?)?.broadcast_mul(&(most * (1.0 / 127.0))?)
+}
+
+/// See [`super::quantize_rows`].
+///
+/// # Errors
+/// As there.
+pub(super) fn composed_rows(x: &Tensor, width: usize) -> Result<Tensor> {
+    let rows = x.detach().to_dtype(DType::F32)?.reshape(((), width))?;
+    let quantized = on_grid(&rows, &rows.abs()?.max_keepdim(D::Minus1)?)?.reshape(x.shape())?;
+    straight_through(x, &quantized)
+}
+
+/// See [`super::quantize_channels`].
+///
+/// # Errors
+/// As there.
+pub(super) fn composed_channels(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    let values = x.detach().to_dtype(DType::F32)?;
+    let is_token = bias.eq(0.0)?.to_dtype(DType::F32)?.unsqueeze(2)?;
+    let most = values.broadcast_mul(&is_token)?.abs()?.max_keepdim(1)?;
+    straight_through(x, &on_grid(&values, &most)?)
+}
+
+/// Probabilities (over the last dimension) on the engine's grid, straight through.
+///
+/// # Errors
+/// A failure of the device.
+pub(super) fn composed_probabilities(p: &Tensor) -> Result<Tensor> {
+    let values = p.detach();
+    let steps = values.broadcast_div(&values.max_keepdim(D::Minus1)?)?;
+    let steps = rounded(&(steps * f64::from(STEPS))?)?;
+    straight_through(p, &steps.broadcast_div(&steps.sum_keepdim(D::Minus1)?)?)
+}
