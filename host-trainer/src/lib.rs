@@ -18,3 +18,4 @@ pub mod prune;
 pub mod schedule;
 pub mod tokenizer;
 pub mod train;
+pub mod verify;

@@ -4,7 +4,7 @@ mod common;
 
 use anyhow::Result;
 use blockspan_squad::Dataset;
-use blockspan_trainer::evaluate::{Logits, Options, predictions};
+use blockspan_trainer::evaluate::{Logits, Options, predictions, texts};
 use blockspan_trainer::features::{Feature, Labels, WindowOptions, features};
 use blockspan_trainer::tokenizer::Tokenizer;
 
@@ -97,7 +97,7 @@ fn answers_are_pooled_over_windows() -> Result<()> {
         })
         .collect();
     let predicted = predictions(&dataset, &windows, &logits, Options::default());
-    assert_eq!(blockspan_squad::evaluate(&dataset, &predicted).exact_match, 100.0, "{predicted:?}");
+    assert_eq!(blockspan_squad::evaluate(&dataset, &texts(&predicted)).exact_match, 100.0, "{predicted:?}");
     Ok(())
 }
 

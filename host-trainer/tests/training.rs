@@ -132,7 +132,7 @@ fn the_loss_falls_and_the_answers_are_learnt() -> Result<()> {
     let dataset = Dataset::read(root.path().join("data.json"))?;
     let options = evaluate::Options { windows: WINDOWS, ..evaluate::Options::default() };
     let evaluation = evaluate(&root.path().join("long"), &dataset, options, &Device::Cpu)?;
-    assert_eq!(evaluation.scores.exact_match, 100.0, "{:?}", evaluation.predictions);
+    assert_eq!(evaluation.scores.exact_match, 100.0, "{:?}", evaluation.predicted);
     Ok(())
 }
 
@@ -190,7 +190,7 @@ fn dropout_is_applied_while_training_only() -> Result<()> {
     let dataset = Dataset::read(root.path().join("data.json"))?;
     let measured = || -> Result<_> {
         let options = evaluate::Options { windows: WINDOWS, ..evaluate::Options::default() };
-        Ok(evaluate(&root.path().join("configured"), &dataset, options, &Device::Cpu)?.predictions)
+        Ok(evaluate(&root.path().join("configured"), &dataset, options, &Device::Cpu)?.predicted)
     };
     assert_eq!(measured()?, measured()?);
     Ok(())

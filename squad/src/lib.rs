@@ -6,7 +6,9 @@
 mod dataset;
 mod error;
 pub mod metrics;
+mod null;
 
 pub use dataset::{Answer, Dataset, Paragraph, Question};
 pub use error::Error;
 pub use metrics::{Scores, evaluate};
+pub use null::{Best, NullScores, evaluate_null};

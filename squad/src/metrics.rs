@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::Dataset;
+use crate::{Dataset, Question};
 
 /// The scores of a set of predictions, in percent.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,27 +74,60 @@ pub fn f1(prediction: &str, answer: &str) -> f64 {
 /// answers that normalize to nothing are left out, and a question that is left without an answer counts in
 /// full for a prediction that normalizes to nothing.
 pub fn evaluate(dataset: &Dataset, predictions: &BTreeMap<String, String>) -> Scores {
+    Scores::mean(scored(dataset, predictions).iter().map(|question| question.score))
+}
+
+/// A question's exact match and F1, 0 to 1.
+type Score = [f64; 2];
+
+/// What came of a question.
+pub(crate) struct Scored<'a> {
+    pub(crate) id: &'a str,
+    /// Whether it has an answer.
+    pub(crate) has_answer: bool,
+    /// 0 without a prediction.
+    pub(crate) score: Score,
+}
+
+/// The score of every question, in the order of the data set.
+pub(crate) fn scored<'a>(dataset: &'a Dataset, predictions: &BTreeMap<String, String>) -> Vec<Scored<'a>> {
     let version_2 = dataset.questions().any(|(_, q)| q.is_impossible || q.answers.is_empty());
-    let (mut exact_sum, mut f1_sum, mut total) = (0.0, 0.0, 0usize);
-    for (_, question) in dataset.questions() {
-        total += 1;
-        let Some(prediction) = predictions.get(&question.id) else { continue };
+    let of_question = |question: &Question| -> Score {
+        let Some(prediction) = predictions.get(&question.id) else { return [0.0; 2] };
         let mut answers: Vec<&str> = question.answers.iter().map(|a| a.text.as_str()).collect();
         if version_2 {
             answers.retain(|text| !normalize_answer(text).is_empty());
             if answers.is_empty() {
-                let score = f64::from(u8::from(normalize_answer(prediction).is_empty()));
-                exact_sum += score;
-                f1_sum += score;
-                continue;
+                return [f64::from(u8::from(normalize_answer(prediction).is_empty())); 2];
             }
         }
         let best = |score: &dyn Fn(&str) -> f64| answers.iter().map(|a| score(a)).fold(0.0, f64::max);
-        exact_sum += best(&|answer| f64::from(u8::from(exact_match(prediction, answer))));
-        f1_sum += best(&|answer| f1(prediction, answer));
+        [
+            best(&|answer| f64::from(u8::from(exact_match(prediction, answer)))),
+            best(&|answer| f1(prediction, answer)),
+        ]
+    };
+    dataset
+        .questions()
+        .map(|(_, question)| Scored {
+            id: &question.id,
+            has_answer: !question.answers.is_empty(),
+            score: of_question(question),
+        })
+        .collect()
+}
+
+impl Scores {
+    /// The mean over questions.
+    pub(crate) fn mean(scores: impl Iterator<Item = Score>) -> Self {
+        let (mut sums, mut total) = ([0.0; 2], 0usize);
+        for score in scores {
+            sums.iter_mut().zip(score).for_each(|(sum, score)| *sum += score);
+            total += 1;
+        }
+        let [exact_match, f1] = sums.map(|sum| if total == 0 { 0.0 } else { 100.0 * sum / total as f64 });
+        Scores { exact_match, f1, total }
     }
-    let percent = |sum: f64| if total == 0 { 0.0 } else { 100.0 * sum / total as f64 };
-    Scores { exact_match: percent(exact_sum), f1: percent(f1_sum), total }
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ pub fn check_writable(directory: &Path) -> Result<()> {
     std::fs::create_dir_all(directory)
         .with_context(|| format!("{}: cannot make the directory", directory.display()))?;
     tempfile::tempfile_in(directory)
-        .with_context(|| format!("{}: cannot write; give another --out", directory.display()))?;
+        .with_context(|| format!("{}: cannot write; give another directory", directory.display()))?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ mod evaluate;
 mod finetune;
 mod inspect;
 mod pack;
+mod verify;
 mod windows;
 
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ pub enum Command {
     Evaluate(evaluate::Evaluate),
     /// Quantise a fine-tuned directory to int8 and pack it into one file for the engine.
     Pack(pack::Pack),
+    /// Compare a packed file with the directory that it was made of: EM, F1, logits, answers.
+    Verify(verify::Verify),
     /// Print the shape, density and block pattern of every encoder matrix of a model directory.
     Inspect(inspect::Inspect),
 }
@@ -55,6 +58,7 @@ pub fn run() -> ExitCode {
         Command::Finetune(args) => finetune::finetune(args, &device),
         Command::Evaluate(args) => evaluate::print_scores(args, &device).map(done),
         Command::Pack(args) => pack::pack_model(args).map(done),
+        Command::Verify(args) => verify::print_differences(args, &device).map(done),
         Command::Inspect(args) => inspect::inspect(args).map(done),
     });
     match result {

@@ -1,11 +1,14 @@
 //! Answers to the questions of a data set, and their EM and F1, with the semantics of `run_qa.py`.
 
+mod outputs;
+mod predict;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use blockspan_engine::span::{Candidate, MAX_N_BEST, SpanPool, Window};
-use blockspan_squad::{Dataset, Scores};
+use blockspan_engine::span::MAX_N_BEST;
+use blockspan_squad::{Dataset, NullScores, Scores, evaluate_null};
 use candle_core::Device;
 
 use crate::batches::{Batch, by_length};
@@ -14,6 +17,9 @@ use crate::config::Config;
 use crate::features::{Feature, Labels, WindowOptions, features};
 use crate::model::{BertForQuestionAnswering, Variables};
 use crate::tokenizer::Tokenizer;
+
+pub use outputs::{write_outputs, write_predictions};
+pub use predict::{NBest, Predicted, predictions, texts};
 
 /// How answers are chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,23 +32,91 @@ pub struct Options {
     pub n_best: usize,
     /// The longest answer, in tokens.
     pub max_answer_len: usize,
+    /// Where the null answer may win, how far it must be ahead to do so.
+    pub null_threshold: f64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { windows: WindowOptions::default(), batch_size: 16, n_best: 20, max_answer_len: 30 }
+        Options {
+            windows: WindowOptions::default(),
+            batch_size: 16,
+            n_best: 20,
+            max_answer_len: 30,
+            null_threshold: 0.0,
+        }
     }
 }
 
-/// Scores and predicted texts, by question id.
+impl Options {
+    /// Checks what the types allow but no evaluation can use.
+    ///
+    /// # Errors
+    /// A number out of range, named by its flag.
+    pub fn check(&self) -> Result<()> {
+        ensure!(self.batch_size > 0, "--batch-size 0: give at least 1");
+        ensure!(
+            (1..=MAX_N_BEST).contains(&self.n_best),
+            "--n-best {}: give a number from 1 to {MAX_N_BEST}",
+            self.n_best
+        );
+        ensure!(!self.null_threshold.is_nan(), "--null-threshold NaN: give a number");
+        Ok(())
+    }
+}
+
+/// Scores and answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// EM and F1.
     pub scores: Scores,
-    /// The predicted text of each question; empty when the null answer wins or the passage has no token.
-    pub predictions: BTreeMap<String, String>,
+    /// Where questions may have no answer: by kind of question, and the best thresholds.
+    pub null: Option<NullScores>,
+    /// The answer to each question, in the order of the data set.
+    pub predicted: Vec<Predicted>,
     /// Windows that were read.
     pub windows: usize,
+}
+
+impl Evaluation {
+    /// Scores what was predicted.
+    pub fn new(dataset: &Dataset, predicted: Vec<Predicted>, windows: usize, null_threshold: f64) -> Self {
+        let null = predicted.iter().any(|question| question.null_odds.is_some()).then(|| {
+            let answers = predicted.iter().map(|p| (p.id.clone(), p.best.clone())).collect();
+            let odds = predicted.iter().filter_map(|p| Some((p.id.clone(), p.null_odds?))).collect();
+            evaluate_null(dataset, &answers, &odds, null_threshold)
+        });
+        let scores = blockspan_squad::evaluate(dataset, &texts(&predicted));
+        Evaluation { scores, null, predicted, windows }
+    }
+}
+
+/// The network in a Hugging Face directory, with what it needs to read text.
+pub struct Network {
+    /// Its shape.
+    pub config: Config,
+    /// Its tokenizer.
+    pub tokenizer: Tokenizer,
+    /// The weights, in f32.
+    pub model: BertForQuestionAnswering,
+}
+
+impl Network {
+    /// Reads a fine-tuned directory.
+    ///
+    /// # Errors
+    /// Files that cannot be read or do not fit each other or the windows, or a failure of the device.
+    pub fn load(directory: &Path, windows: WindowOptions, device: &Device) -> Result<Self> {
+        let config = Config::read(directory)?;
+        windows.check(&config)?;
+        let tokenizer = Tokenizer::read(directory)?;
+        tokenizer.check(&config).with_context(|| directory.display().to_string())?;
+        let (parameters, fresh_head) = checkpoint::load(directory, &config, 0)?;
+        ensure!(!fresh_head, "{}: the model has no qa_outputs; fine-tune it first", directory.display());
+        let variables = Variables::frozen(&config, &parameters, device)?;
+        let model = BertForQuestionAnswering::new(&config, &variables, &BTreeMap::new())?;
+        Ok(Network { config, tokenizer, model })
+    }
 }
 
 /// Evaluates the model in a Hugging Face directory.
@@ -58,28 +132,12 @@ pub fn evaluate(
     options: Options,
     device: &Device,
 ) -> Result<Evaluation> {
-    ensure!(options.batch_size > 0, "--batch-size 0: give at least 1");
-    ensure!(
-        (1..=MAX_N_BEST).contains(&options.n_best),
-        "--n-best {}: give a number from 1 to {MAX_N_BEST}",
-        options.n_best
-    );
-    let config = Config::read(directory)?;
-    options.windows.check(&config)?;
-    let tokenizer = Tokenizer::read(directory)?;
-    tokenizer.check(&config).with_context(|| directory.display().to_string())?;
-    let (parameters, fresh_head) = checkpoint::load(directory, &config, 0)?;
-    ensure!(!fresh_head, "{}: the model has no qa_outputs; fine-tune it first", directory.display());
-    let variables = Variables::frozen(&config, &parameters, device)?;
-    let model = BertForQuestionAnswering::new(&config, &variables, &BTreeMap::new())?;
+    options.check()?;
+    let Network { tokenizer, model, .. } = Network::load(directory, options.windows, device)?;
     let windows = features(dataset, &tokenizer, options.windows, Labels::None)?;
     let logits = logits(&model, &windows, options.batch_size, tokenizer.pad, device)?;
-    let predictions = predictions(dataset, &windows, &logits, options);
-    Ok(Evaluation {
-        scores: blockspan_squad::evaluate(dataset, &predictions),
-        predictions,
-        windows: windows.len(),
-    })
+    let predicted = predictions(dataset, &windows, &logits, options);
+    Ok(Evaluation::new(dataset, predicted, windows.len(), options.null_threshold))
 }
 
 /// Start and end logits of a window, one per token.
@@ -115,35 +173,4 @@ pub fn logits(
         }
     }
     Ok(all)
-}
-
-/// The best answer of each question, from the logits of its windows.
-pub fn predictions(
-    dataset: &Dataset,
-    windows: &[Feature],
-    logits: &[Logits],
-    options: Options,
-) -> BTreeMap<String, String> {
-    let null_allowed = dataset.questions().any(|(_, question)| question.is_impossible);
-    let mut by_question: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (index, window) in windows.iter().enumerate() {
-        by_question.entry(window.question).or_default().push(index);
-    }
-    let mut best = vec![Candidate::default(); options.n_best.max(1)];
-    let mut predictions = BTreeMap::new();
-    for (index, (paragraph, question)) in dataset.questions().enumerate() {
-        let mut pool = SpanPool::new(&mut best, options.n_best, options.max_answer_len);
-        for &window in by_question.get(&index).into_iter().flatten() {
-            pool.add_window(&Window {
-                start_logits: &logits[window].start,
-                end_logits: &logits[window].end,
-                passage: windows[window].passage.clone(),
-                offsets: windows[window].offsets(),
-            });
-        }
-        let answer = pool.candidates().first().filter(|c| !null_allowed || pool.null_score() <= c.score());
-        let text = answer.and_then(|c| paragraph.context.get(c.start as usize..c.end as usize));
-        predictions.insert(question.id.clone(), text.unwrap_or_default().to_owned());
-    }
-    predictions
 }

@@ -8,7 +8,7 @@ use blockspan_squad::{Dataset, Scores};
 use candle_core::Device;
 
 use super::Options;
-use crate::evaluate::{self, logits, predictions};
+use crate::evaluate::{self, logits, predictions, texts};
 use crate::features::{Feature, Labels, features};
 use crate::model::BertForQuestionAnswering;
 use crate::tokenizer::Tokenizer;
@@ -41,7 +41,7 @@ impl Measure {
         device: &Device,
     ) -> Result<(Scores, BTreeMap<String, String>)> {
         let logits = logits(model, &self.windows, self.options.batch_size, pad, device)?;
-        let predictions = predictions(&self.dataset, &self.windows, &logits, self.options);
+        let predictions = texts(&predictions(&self.dataset, &self.windows, &logits, self.options));
         Ok((blockspan_squad::evaluate(&self.dataset, &predictions), predictions))
     }
 }
