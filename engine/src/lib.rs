@@ -52,7 +52,7 @@ pub use answer::{Answer, Options, Outcome};
 #[cfg(feature = "std")]
 pub use blockspan_kernels::parallel::ThreadPool;
 pub use blockspan_kernels::parallel::{Parallel, Serial};
-pub use blockspan_kernels::{Isa, Kernels, available, best, kernels_for};
+pub use blockspan_kernels::{Isa, Kernels, Trusted, available, best, kernels_for};
 pub use checksum::xxh64;
 pub use error::{Error, ParseError};
 #[cfg(feature = "std")]

@@ -36,6 +36,7 @@ pub mod math;
 pub mod matrix;
 pub mod parallel;
 pub mod scalar;
+mod trusted;
 #[cfg(any(
     target_arch = "x86_64",
     all(target_arch = "aarch64", target_feature = "neon"),
@@ -50,3 +51,4 @@ pub mod x86_64;
 pub use dispatch::{available, best, kernels_for};
 pub use isa::Isa;
 pub use kernels::{DenseRows, Embeddings, Epilogue, Kernels, ShapeError, Table};
+pub use trusted::Trusted;

@@ -184,6 +184,17 @@ blockspan_status blockspan_model_from_bytes(const uint8_t *bytes,
                                             const blockspan_model **model,
                                             blockspan_error *error);
 
+// As blockspan_model_from_bytes, but only the header, the table of sections, shapes and the tokenizer are checked,
+// not the weights: for bytes that nobody can have changed since they were checked, such as flash. Bytes that
+// blockspan_model_from_bytes would refuse may make later calls read anywhere in memory.
+//
+// # Safety
+// As blockspan_model_from_bytes, which must accept these bytes.
+blockspan_status blockspan_model_from_trusted_bytes(const uint8_t *bytes,
+                                                    size_t len,
+                                                    const blockspan_model **model,
+                                                    blockspan_error *error);
+
 // Says what a model is like.
 //
 // # Safety

@@ -16,7 +16,7 @@ pub use answer::{
 };
 pub use model::{
     Model, ModelInfo, blockspan_model_describe, blockspan_model_free, blockspan_model_from_bytes,
-    blockspan_model_open,
+    blockspan_model_from_trusted_bytes, blockspan_model_open,
 };
 pub use session::{
     MAX_THREADS, Session, SessionOptions, blockspan_session_free, blockspan_session_new,

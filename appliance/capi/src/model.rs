@@ -4,7 +4,7 @@ use core::ffi::{CStr, c_char};
 use std::path::Path;
 use std::sync::Arc;
 
-use blockspan_engine::MappedFile;
+use blockspan_engine::{MappedFile, ParseError, Trusted};
 
 use crate::pointers;
 use crate::status::{ErrorMessage, Failure, Status, run};
@@ -87,6 +87,40 @@ pub unsafe extern "C" fn blockspan_model_from_bytes(
     model: *mut *const Model,
     error: *mut ErrorMessage,
 ) -> Status {
+    // SAFETY: the caller's promises.
+    unsafe { from_bytes(bytes, len, model, error, blockspan_engine::Model::parse) }
+}
+
+/// As blockspan_model_from_bytes, but only the header, the table of sections, shapes and the tokenizer are checked,
+/// not the weights: for bytes that nobody can have changed since they were checked, such as flash. Bytes that
+/// blockspan_model_from_bytes would refuse may make later calls read anywhere in memory.
+///
+/// # Safety
+/// As blockspan_model_from_bytes, which must accept these bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blockspan_model_from_trusted_bytes(
+    bytes: *const u8,
+    len: usize,
+    model: *mut *const Model,
+    error: *mut ErrorMessage,
+) -> Status {
+    // SAFETY: the caller's promises; that the bytes would be accepted is one of them.
+    unsafe {
+        from_bytes(bytes, len, model, error, |bytes| {
+            blockspan_engine::Model::parse_trusted(bytes, Trusted::new())
+        })
+    }
+}
+
+/// # Safety
+/// As `blockspan_model_from_bytes`; `parse` may ask for more.
+unsafe fn from_bytes(
+    bytes: *const u8,
+    len: usize,
+    model: *mut *const Model,
+    error: *mut ErrorMessage,
+    parse: impl FnOnce(&'static [u8]) -> Result<blockspan_engine::Model<'static>, ParseError>,
+) -> Status {
     let body = || {
         // SAFETY: the caller's promise for `model`.
         unsafe { pointers::write(model, "model", core::ptr::null()) }?;
@@ -94,7 +128,7 @@ pub unsafe extern "C" fn blockspan_model_from_bytes(
         // SAFETY: the caller's promise for `bytes`.
         let bytes: &'static [u8] =
             unsafe { pointers::get(bytes, "bytes").and_then(|first| pointers::slice(first, len, "bytes")) }?;
-        let engine = blockspan_engine::Model::parse(bytes).map_err(Failure::InvalidBytes)?;
+        let engine = parse(bytes).map_err(Failure::InvalidBytes)?;
         let opened = Arc::into_raw(Arc::new(Model { engine, _file: None }));
         // SAFETY: as above.
         unsafe { pointers::write(model, "model", opened) }

@@ -271,6 +271,13 @@ fn models_refuse_what_is_wrong() {
         let mut info = core::mem::zeroed::<ModelInfo>();
         assert_eq!(blockspan_model_describe(null(), &mut info, null_mut()), Status::BadPointer);
     }
+    let mut trusted = |len| {
+        // SAFETY: bytes that live until the end of this test; no kernel runs, since they must be refused.
+        refused(|error| unsafe {
+            blockspan_model_from_trusted_bytes(bytes.0.as_ptr(), len, &mut model, error)
+        })
+    };
+    assert!(trusted(256).1.contains("wrong magic number"));
     // A long name is cut, and the message still ends with a zero.
     let long = CString::new("é".repeat(1000)).unwrap();
     // SAFETY: a C string, and a place for the result.
@@ -348,4 +355,28 @@ fn every_status_has_its_text() {
     // SAFETY: static and zero-terminated.
     let version = unsafe { CStr::from_ptr(blockspan_version()) };
     assert_eq!(version.to_str(), Ok(env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_trusted_model_is_the_same_model() {
+    let file = MappedFile::open(&model_path()).unwrap();
+    let mut model = null();
+    let mut info =
+        ModelInfo { hidden: 0, layers: 0, vocab: 0, max_positions: 0, max_seq_len: 0, doc_stride: 0 };
+    // SAFETY: the committed model, which `open` accepts below; it is mapped until the end of this test.
+    let status = unsafe {
+        blockspan_model_from_trusted_bytes(file.bytes().as_ptr(), file.bytes().len(), &mut model, null_mut())
+    };
+    assert_eq!(status, Status::Ok);
+    let opened = open();
+    let mut expected = info;
+    // SAFETY: models that were opened, and places for the results.
+    unsafe {
+        assert_eq!(blockspan_model_describe(model, &mut info, null_mut()), Status::Ok);
+        assert_eq!(blockspan_model_describe(opened, &mut expected, null_mut()), Status::Ok);
+    }
+    assert_eq!(info, expected);
+    assert!(info.layers > 0);
+    free(opened, null_mut());
+    free(model, null_mut());
 }

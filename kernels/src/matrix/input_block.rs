@@ -4,7 +4,7 @@ use super::section::{Arrays, MatrixError, Shape, accessors};
 
 /// A validated input-block matrix.
 ///
-/// Invariant, established by [`super::PackedMatrix::validate`] and trusted by the kernels: `pointers` has
+/// Invariant, established by [`super::PackedMatrix::validate`] (or promised by [`crate::Trusted`]) and trusted by the kernels: `pointers` has
 /// `panels · rows + 1` monotone entries from 0 to the number of blocks, there is one index and there are 4 weights
 /// per block, and every index is below the number of blocks that its panel is wide; `scales`, `bias` and `row_sums` have
 /// `rows` entries.

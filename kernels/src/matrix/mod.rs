@@ -3,7 +3,7 @@
 //! A weight matrix is `[rows = outputs][cols = inputs]`, int8 in [−127, 127] with one scale per row. Two patterns
 //! of 1×4 blocks exist: [`OutputBlock`] (4 consecutive rows of one column) and [`InputBlock`] (4 consecutive
 //! columns of one row). [`PackedMatrix::validate`] checks every byte that a kernel later trusts; what it returns
-//! can be viewed as often as needed at no cost.
+//! can be viewed as often as needed at no cost. [`PackedMatrix::trust`] takes the caller's word instead.
 //!
 //! # Layout of a packed matrix
 //!

@@ -4,7 +4,7 @@ use super::section::{Arrays, MatrixError, Shape, accessors};
 
 /// A validated output-block matrix.
 ///
-/// Invariant, established by [`super::PackedMatrix::validate`] and trusted by the kernels: `pointers` has
+/// Invariant, established by [`super::PackedMatrix::validate`] (or promised by [`crate::Trusted`]) and trusted by the kernels: `pointers` has
 /// `rows / 4 + 1` monotone entries from 0 to the number of tiles, `indices` holds 4 and `weights` 16 entries per
 /// tile, and the sum of a strip's indices, its last column, is below `cols`; `scales`, `bias` and `row_sums` have `rows` entries.
 #[derive(Clone, Copy, Debug)]
