@@ -7,6 +7,7 @@ mod memory;
 pub mod metrics;
 mod options;
 mod progress;
+pub mod report;
 mod session;
 mod setup;
 mod state;

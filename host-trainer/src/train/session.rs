@@ -10,19 +10,20 @@ use candle_core::{DType, Device, Tensor};
 use super::exchange::Exchange;
 use super::measure::Measure;
 use super::memory::with_less_memory;
-use super::metrics::{Metrics, Record};
+use super::metrics::{self, Metrics, Record};
 use super::progress::{Progress, Standing};
 use super::state::{Best, State};
 use super::store::Store;
-use super::{Alone, Interrupt, Options, Report, setup, tensors};
+use super::{Alone, Interrupt, Options, Report, report, setup, tensors};
 use crate::batches::{Batch, shuffled};
-use crate::checkpoint;
-use crate::config::Config;
+use crate::checkpoint::{self, Parameters};
+use crate::config::{Config, Matrix};
 use crate::features::Feature;
 use crate::loss::loss;
 use crate::model::{BertForQuestionAnswering, Variables};
 use crate::ops::derive_key;
 use crate::optimizer::{AdamW, Gradients};
+use crate::pattern::Census;
 use crate::prune::{self, Masks, Pruner};
 use crate::tokenizer::Tokenizer;
 
@@ -123,7 +124,7 @@ pub fn finetune(options: &Options, runtime: Runtime) -> Result<Report> {
         variables,
         teacher,
         measure,
-        scores: None,
+        evaluated: None,
         data,
         state,
         store,
@@ -161,8 +162,8 @@ struct Session<'a> {
     optimizer: AdamW,
     data: Vec<Feature>,
     measure: Option<Measure>,
-    /// The newest evaluation and its step.
-    scores: Option<(usize, Scores)>,
+    /// The newest evaluation.
+    evaluated: Option<Evaluated>,
     pad: u32,
     state: State,
     store: Store,
@@ -174,6 +175,14 @@ struct Session<'a> {
     resumed: (usize, f64),
     /// The step of the newest checkpoint, and when it was saved.
     saved: (usize, Instant),
+}
+
+/// An evaluation.
+struct Evaluated {
+    step: usize,
+    scores: Scores,
+    /// Texts by question id.
+    predictions: BTreeMap<String, String>,
 }
 
 /// What one step showed.
@@ -223,6 +232,7 @@ impl Session<'_> {
         if interrupted.is_none() && self.metrics.is_some() {
             let parameters = self.variables.to_parameters()?;
             checkpoint::save(&self.options.out, &self.options.base, &self.config, &parameters)?;
+            self.report(&parameters)?;
         }
         self.progress.finish();
         Ok(Report {
@@ -231,7 +241,34 @@ impl Session<'_> {
             loss: self.state.loss.unwrap_or(0.0),
             pruned,
             interrupted,
-            scores: self.scores.map(|(_, scores)| scores),
+            scores: self.evaluated.map(|evaluated| evaluated.scores),
+        })
+    }
+
+    /// Writes the page that tells of the run.
+    fn report(&self, parameters: &Parameters) -> Result<()> {
+        let density = |matrix: Matrix| {
+            let weights = parameters.get(&matrix.name).map_or(&[][..], Vec::as_slice);
+            1.0 - Census::new(weights, matrix.inputs).sparsity()
+        };
+        let evaluation = self.measure.as_ref().zip(self.evaluated.as_ref());
+        report::write(&report::Run {
+            out: &self.options.out,
+            config: &self.config,
+            recipe: &self.state.recipe,
+            records: &metrics::read(&self.options.out)?,
+            densities: &self.config.prunable().into_iter().map(density).collect::<Vec<_>>(),
+            steps: self.state.step,
+            tokens: self.state.tokens,
+            seconds: self.state.seconds,
+            loss: self.state.loss.unwrap_or(0.0),
+            sparsity: self.sparsity,
+            evaluation: evaluation.map(|(measure, evaluated)| report::Evaluated {
+                dataset: &measure.dataset,
+                predictions: &evaluated.predictions,
+                scores: evaluated.scores,
+            }),
+            device: &self.runtime.device,
         })
     }
 
@@ -421,14 +458,14 @@ impl Session<'_> {
     fn evaluate(&mut self) -> Result<bool> {
         let step = self.state.step;
         let (Some(measure), Some(metrics)) = (&self.measure, &mut self.metrics) else { return Ok(false) };
-        if self.scores.is_some_and(|(measured, _)| measured == step) {
+        if self.evaluated.as_ref().is_some_and(|evaluated| evaluated.step == step) {
             return Ok(false);
         }
-        let (scores, _) = measure.scores(&self.model, self.pad, &self.runtime.device)?;
+        let (scores, predictions) = measure.scores(&self.model, self.pad, &self.runtime.device)?;
         let (exact_match, f1) = (scores.exact_match, scores.f1);
         self.progress.line(&format!("step {step}  EM {exact_match:.2}  F1 {f1:.2}"));
         metrics.add(&Record::Evaluation { step, exact_match, f1, seconds: self.state.seconds })?;
-        self.scores = Some((step, scores));
+        self.evaluated = Some(Evaluated { step, scores, predictions });
         let is_best = self.state.best.is_none_or(|best| f1 > best.f1);
         if is_best {
             self.state.best = Some(Best { step, exact_match, f1 });
