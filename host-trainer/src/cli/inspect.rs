@@ -38,7 +38,8 @@ pub fn inspect(args: &Inspect) -> Result<()> {
         Ok(None) => ("dense", None),
         Err(error) => ("neither", Some(error)),
     };
-    line("all", &format!("{} weights", total.weights), figures(total), verdict);
+    let all = format!("all {} matrices", inspection.matrices.len());
+    line(&all, &format!("{} weights", total.weights), figures(total), verdict);
     if let Some(reason) = reason {
         println!("{reason}");
     }
