@@ -230,6 +230,8 @@ fn values_out_of_range() {
     refused(root.path(), &format!("{PACK} --metadata colour"), &["--metadata \"colour\"", "KEY=VALUE"]);
     #[cfg(not(feature = "cuda"))]
     refused(root.path(), &format!("{INSPECT} --device cuda"), &["--device cuda"]);
+    #[cfg(not(feature = "metal"))]
+    refused(root.path(), &format!("{INSPECT} --device metal"), &["--device metal"]);
 }
 
 #[test]

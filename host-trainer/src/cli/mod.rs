@@ -46,6 +46,8 @@ pub enum DeviceKind {
     Cpu,
     /// The first NVIDIA GPU; needs a build with `--features cuda`.
     Cuda,
+    /// The first GPU of a Mac; needs a build with `--features metal`. Untested.
+    Metal,
 }
 
 /// Runs the command; prints an error in one line and exits with 2.
@@ -79,6 +81,9 @@ fn device(kind: DeviceKind) -> Result<Device> {
         DeviceKind::Cpu => Ok(Device::Cpu),
         DeviceKind::Cuda => {
             Device::new_cuda(0).context("--device cuda: no NVIDIA GPU, or built without --features cuda")
+        }
+        DeviceKind::Metal => {
+            Device::new_metal(0).context("--device metal: no such GPU, or built without --features metal")
         }
     }
 }
