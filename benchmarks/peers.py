@@ -332,7 +332,8 @@ PEERS = {
     "onnxruntime int8": ("fused-int8.onnx", run_onnxruntime),
     "OpenVINO f32": ("opset17.onnx", lambda file, args: run_openvino(file, args, "f32")),
     "OpenVINO bf16": ("opset17.onnx", lambda file, args: run_openvino(file, args, "bf16")),
-    "OpenVINO int8": ("qdq.onnx", lambda file, args: run_openvino(file, args, "f32")),
+    # What stays float runs in bf16 where the CPU has it: a fifth faster than f32.
+    "OpenVINO int8": ("qdq.onnx", lambda file, args: run_openvino(file, args, "bf16")),
     "PyTorch f32": (None, lambda _, args: run_torch(args, "float32")),
     "PyTorch bf16": (None, lambda _, args: run_torch(args, "bfloat16")),
     "rten f32": ("opset17.onnx", run_rten),
