@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod evaluate;
 pub mod features;
+pub mod hub;
 pub mod inspect;
 pub mod loss;
 pub mod model;

@@ -5,5 +5,5 @@ mod reader;
 mod save;
 
 pub use load::{Parameters, load};
-pub use reader::Reader;
+pub use reader::{Reader, parts, weight_file};
 pub use save::{check_writable, save, write_atomically};

@@ -6,6 +6,7 @@ use anyhow::Result;
 use blockspan_squad::{Dataset, Scores};
 use blockspan_trainer::checkpoint;
 use blockspan_trainer::evaluate::{self, Evaluation};
+use blockspan_trainer::hub::model_directory;
 use candle_core::Device;
 use clap::Args;
 
@@ -66,7 +67,8 @@ pub fn print_scores(args: &Evaluate, device: &Device) -> Result<()> {
     if let Some(directory) = &args.output_dir {
         checkpoint::check_writable(directory)?;
     }
-    let evaluation = evaluate::evaluate(&args.model, &dataset, args.decoding.options(), device)?;
+    let evaluation =
+        evaluate::evaluate(&model_directory(&args.model)?, &dataset, args.decoding.options(), device)?;
     if let Some(path) = &args.predictions {
         evaluate::write_predictions(path, &evaluation.predicted)?;
     }

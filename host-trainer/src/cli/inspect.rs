@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use blockspan_trainer::hub::model_directory;
 use blockspan_trainer::inspect::Inspection;
 use blockspan_trainer::pattern::{Census, Pattern};
 use clap::Args;
@@ -17,7 +18,7 @@ pub struct Inspect {
 
 /// Prints the table.
 pub fn inspect(args: &Inspect) -> Result<()> {
-    let inspection = Inspection::of_directory(&args.model)?;
+    let inspection = Inspection::of_directory(&model_directory(&args.model)?)?;
     let line = |name: &str, shape: &str, figures: [String; 3], pattern: &str| {
         let [weights, output, input] = figures;
         println!("{name:<52} {shape:>13} {weights:>9} {output:>12} {input:>11}  {pattern}");

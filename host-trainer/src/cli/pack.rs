@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use blockspan_engine::format::WordDtype;
+use blockspan_trainer::hub::model_directory;
 use blockspan_trainer::pack;
 use clap::{Args, ValueEnum};
 
@@ -55,7 +56,7 @@ pub fn pack_model(args: &Pack) -> Result<()> {
         metadata: metadata.collect::<Result<_>>()?,
         force_dense: args.force_dense,
     };
-    let report = pack::pack(&args.model, &args.out, &options)?;
+    let report = pack::pack(&model_directory(&args.model)?, &args.out, &options)?;
     for matrix in &report.matrices {
         let (rows, cols) = matrix.shape;
         println!(

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use blockspan_squad::{Dataset, Scores};
+use blockspan_trainer::hub::model_directory;
 use blockspan_trainer::verify::{Difference, Verification, verify};
 use candle_core::Device;
 use clap::Args;
@@ -32,7 +33,8 @@ pub struct Verify {
 /// Compares and prints.
 pub fn print_differences(args: &Verify, device: &Device) -> Result<()> {
     let dataset = Dataset::read(&args.file)?;
-    let found = verify(&args.model, &args.packed, &dataset, args.decoding.options(), device)?;
+    let found =
+        verify(&model_directory(&args.model)?, &args.packed, &dataset, args.decoding.options(), device)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&to_json(&found))?);
         return Ok(());

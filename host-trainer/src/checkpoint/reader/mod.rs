@@ -4,7 +4,7 @@ mod names;
 mod pickle;
 mod safetensors;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -51,6 +51,37 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
+/// The file that a directory's weights are read through, where `exists` tells which files are there.
+pub fn weight_file(exists: impl Fn(&str) -> bool) -> Option<&'static str> {
+    WEIGHT_FILES.into_iter().find(|name| exists(name))
+}
+
+/// The files beside `path` that it is the index of; none for a whole checkpoint.
+///
+/// # Errors
+/// An index that cannot be read, or that names what is no file beside it; the message names it.
+pub fn parts(path: &Path) -> Result<BTreeSet<String>> {
+    if path.extension().is_none_or(|extension| extension != "json") {
+        return Ok(BTreeSet::new());
+    }
+    Ok(read_index(path)?.weight_map.into_values().collect())
+}
+
+fn read_index(path: &Path) -> Result<Index> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{}: cannot read", path.display()))?;
+    let index: Index = serde_json::from_str(&text).with_context(|| {
+        format!("{}: not an index of tensors; fetch the checkpoint again", path.display())
+    })?;
+    for file in index.weight_map.values() {
+        ensure!(
+            Path::new(file).file_name().is_some_and(|name| name == file.as_str()),
+            "{}: it names {file:?}, which is no file beside it; fetch the checkpoint again",
+            path.display()
+        );
+    }
+    Ok(index)
+}
+
 impl Reader {
     /// Opens the weights in `directory`.
     ///
@@ -58,15 +89,14 @@ impl Reader {
     /// A file that cannot be read, is not what its name says or is cut short; an index that names files which
     /// are not beside it or lack a tensor. The message names the file.
     pub fn open(directory: &Path) -> Result<Self> {
-        let found = WEIGHT_FILES.map(|name| directory.join(name)).into_iter().find(|path| path.exists());
-        let Some(path) = found else {
+        let Some(name) = weight_file(|name| directory.join(name).exists()) else {
             bail!(
                 "{}: cannot read; the directory must hold model.safetensors or pytorch_model.bin, or the \
                  index.json of a split one",
                 directory.join(WEIGHT_FILES[0]).display()
             )
         };
-        let mut reader = Reader { path, files: Vec::new(), tensors: BTreeMap::new() };
+        let mut reader = Reader { path: directory.join(name), files: Vec::new(), tensors: BTreeMap::new() };
         if reader.path.extension().is_some_and(|extension| extension == "json") {
             reader.add_split(directory)?;
         } else {
@@ -122,21 +152,12 @@ impl Reader {
     /// Adds the files that the index `self.path` names.
     fn add_split(&mut self, directory: &Path) -> Result<()> {
         let index = self.path.clone();
-        let text =
-            std::fs::read_to_string(&index).with_context(|| format!("{}: cannot read", index.display()))?;
-        let Index { weight_map } = serde_json::from_str(&text).with_context(|| {
-            format!("{}: not an index of tensors; fetch the checkpoint again", index.display())
-        })?;
+        let Index { weight_map } = read_index(&index)?;
         let mut by_file: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (tensor, file) in &weight_map {
             by_file.entry(file).or_default().push(tensor);
         }
         for (file, tensors) in by_file {
-            ensure!(
-                Path::new(file).file_name().is_some_and(|name| name == file),
-                "{}: it names {file:?}, which is no file beside it; fetch the checkpoint again",
-                index.display()
-            );
             let path = directory.join(file);
             self.add(path.clone(), |name| weight_map.get(name).is_some_and(|place| place == file))?;
             let lacking = tensors.into_iter().find(|tensor| !self.contains(&names::canonical(tensor)));

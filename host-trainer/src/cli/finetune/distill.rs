@@ -10,7 +10,7 @@ use crate::cli::check::{not_negative, positive, share};
 
 #[derive(Args)]
 pub struct DistillArgs {
-    /// A dense fine-tuned directory to imitate.
+    /// A dense fine-tuned directory, or repository of the hub, to imitate.
     #[arg(long, value_name = "DIR")]
     pub teacher: Option<PathBuf>,
     /// The teacher's share of the loss, 0 to 1; labels have the rest.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use blockspan_trainer::hub::model_directory;
 use blockspan_trainer::optimizer::AdamWOptions;
 use blockspan_trainer::train::{self, Interrupt, Runtime, exit_status};
 use candle_core::Device;
@@ -21,7 +22,7 @@ use run::RunArgs;
 
 #[derive(Args)]
 pub struct Finetune {
-    /// Hugging Face directory to begin with.
+    /// Hugging Face directory to begin with, or a repository of the hub, ORGANIZATION/NAME.
     #[arg(long, value_name = "DIR")]
     pub base: PathBuf,
     /// SQuAD files to train on; a file named twice counts twice.
@@ -47,10 +48,10 @@ pub struct Finetune {
 pub fn finetune(args: &Finetune, device: &Device) -> Result<ExitCode> {
     let run = &args.run;
     let options = train::Options {
-        base: args.base.clone(),
+        base: model_directory(&args.base)?,
         train: args.train.clone(),
         out: args.out.clone(),
-        teacher: args.distill.teacher.clone(),
+        teacher: args.distill.teacher.as_deref().map(model_directory).transpose()?,
         weights: args.distill.weights()?,
         epochs: run.epochs,
         schedule: run.schedule()?,
