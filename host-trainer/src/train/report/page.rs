@@ -125,14 +125,7 @@ fn course(run: &Run<'_>) -> Result<String> {
         }
     }
     losses.retain(|point| point.1.is_finite());
-    let mut mean = losses.first().map_or(0.0, |point| point.1);
-    let smooth: Vec<_> = losses
-        .iter()
-        .map(|&(step, loss)| {
-            mean += NEWEST * (loss - mean);
-            (step, mean)
-        })
-        .collect();
+    let smooth = smoothed(&losses);
     let curve = |ink, points| Curve { ink, points, dots: false };
     let highest = rates.iter().map(|point| point.1).fold(1e-12, f64::max);
     let percent = |value: &f64| format!("{value:.0} %");
@@ -162,6 +155,17 @@ fn course(run: &Run<'_>) -> Result<String> {
         card("Learning rate", &[("first", "at each step")], &rate),
         card("Sparsity", &[("first", "share of the encoder's weights that is pruned")], &sparsity),
     ))
+}
+
+/// The mean over the steps so far, in which each step counts a little less than the one after it.
+fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let (mut sum, mut weight) = (0.0, 0.0);
+    let mut next = |value: f64| {
+        sum = (1.0 - NEWEST) * sum + value;
+        weight = (1.0 - NEWEST) * weight + 1.0;
+        sum / weight
+    };
+    points.iter().map(|&(step, value)| (step, next(value))).collect()
 }
 
 /// A row for each layer, a column for each of its matrices.
@@ -256,7 +260,7 @@ fn pairs(pairs: &[(&str, String)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{escape, grouped};
+    use super::{NEWEST, escape, grouped, smoothed};
 
     #[test]
     fn text_cannot_become_markup() {
@@ -265,5 +269,14 @@ mod tests {
             "&lt;a href=&quot;x&quot;&gt;&amp;'\u{fffd}\u{fffd} "
         );
         assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn the_first_step_weighs_no_more_than_the_others() {
+        let smooth = smoothed(&[(1.0, 4.0), (2.0, 2.0)]);
+        assert_eq!(smooth[0], (1.0, 4.0));
+        let expected = ((1.0 - NEWEST) * 4.0 + 2.0) / (2.0 - NEWEST);
+        assert!(smooth[1].0 == 2.0 && (smooth[1].1 - expected).abs() < 1e-12, "{smooth:?}");
+        assert_eq!(smoothed(&[]), []);
     }
 }
