@@ -27,12 +27,13 @@ import venv
 from pathlib import Path
 
 import plot
-from peers import PEERS
+from peers import PEERS, fixed_tokens
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 RTEN_VERSION = "0.27.0"
 OURS = "blockspan"
+LOGITS = ["--release", "--locked", "-p", "blockspan-engine", "--features", "std", "--example", "logits"]
 
 
 def say(text: str) -> None:
@@ -102,6 +103,7 @@ class Bench:
         if not self.blockspan:
             say("building blockspan")
             run(["cargo", "build", "--release", "--locked", "-p", "blockspan"], cwd=ROOT)
+            run(["cargo", "build", *LOGITS], cwd=ROOT)
             self.blockspan = self.target() / "blockspan"
         try:
             run([self.blockspan, "inspect", self.packed])
@@ -139,7 +141,15 @@ class Bench:
             return json.loads(out.splitlines()[-1])
         more = ["--tokens", self.args.tokens, "--threads", threads, "--repeat", repeat, "--json"]
         report = json.loads(run([self.blockspan, "bench", "--model", self.packed, *more]))
-        return {"times_ms": report["runs"][0]["times_ms"], "report": report}
+        return {"times_ms": report["runs"][0]["times_ms"], "logits": self.logits(), "report": report}
+
+    def logits(self) -> list | None:
+        """blockspan's for the peers' input, if the example was built beside the command."""
+        example = self.blockspan.parent / "examples" / "logits"
+        if not example.exists():
+            return None
+        line = " ".join(f"{token}:{segment}" for token, segment in zip(*fixed_tokens(self.args.tokens)))
+        return [float(word) for word in run([example, self.packed], input=line + "\n").split()]
 
     def peak(self, isa: str) -> float | None:
         """int8 multiply-adds of one core in registers, 10⁹ a second."""
@@ -158,9 +168,13 @@ def environment(peer: str) -> str:
 
 
 def distance(logits: list, reference: list) -> float:
-    """Root mean square of the difference, as a share of the reference's standard deviation."""
-    error = statistics.fmean((x - y) ** 2 for x, y in zip(logits, reference, strict=True))
-    return (error / statistics.pvariance(reference)) ** 0.5
+    """Root mean square of the difference, as a share of the standard deviation of the reference's start or end
+    logits."""
+    half, parts = len(reference) // 2, []
+    for part in (slice(half), slice(half, None)):
+        error = statistics.fmean((x - y) ** 2 for x, y in zip(logits[part], reference[part], strict=True))
+        parts.append(error / statistics.pvariance(reference[part]))
+    return statistics.fmean(parts) ** 0.5
 
 
 def machine() -> str:

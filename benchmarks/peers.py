@@ -21,13 +21,17 @@ INPUTS, OUTPUTS = ["input_ids", "token_type_ids"], ["start", "end"]
 WARM_UP = 2
 
 
+def fixed_tokens(tokens: int) -> tuple[list[int], list[int]]:
+    """Ids from all over the vocabulary, and segments: [CLS], 12 tokens of a question, [SEP], the rest a passage."""
+    ids = [1000 + at * 7919 % 29000 for at in range(tokens)]
+    ids[0], ids[13], ids[-1] = 101, 102, 102
+    return ids, [int(at > 13) for at in range(tokens)]
+
+
 def fixed_input(tokens: int):
-    """A sequence from all over the vocabulary; [CLS], 12 tokens of a question, [SEP], the rest a passage."""
     import numpy as np
 
-    ids = 1000 + np.arange(tokens, dtype=np.int64) * 7919 % 29000
-    ids[[0, 13, -1]] = [101, 102, 102]
-    return {"input_ids": ids[None], "token_type_ids": (np.arange(tokens) > 13).astype(np.int64)[None]}
+    return {name: np.array([row], dtype=np.int64) for name, row in zip(INPUTS, fixed_tokens(tokens))}
 
 
 # ------------------------------------------------------------------------------------------------ making models
