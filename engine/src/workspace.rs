@@ -66,7 +66,7 @@ const fn aligned(bytes: usize) -> usize {
 /// Bytes that one thread's attention needs: scores and probabilities of one tile of queries.
 const fn slot_bytes(max_tokens: usize) -> usize {
     let keys = max_tokens.next_multiple_of(4);
-    aligned(4 * keys * TILE) + aligned(keys * TILE)
+    aligned(2 * keys * TILE) + aligned(keys * TILE)
 }
 
 /// Bytes for one thread. The slice may start anywhere, so room to align it is included.
@@ -131,7 +131,7 @@ pub(crate) struct Buffers<'w> {
 /// Scratch of attention, `count` slots of scores and of probabilities.
 #[derive(Debug)]
 pub(crate) struct Slots<'w> {
-    pub scores: &'w mut [f32],
+    pub scores: &'w mut [i16],
     pub scores_each: usize,
     pub probabilities: &'w mut [u8],
     pub probabilities_each: usize,

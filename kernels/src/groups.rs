@@ -3,9 +3,8 @@
 use core::ops::Range;
 
 use crate::matrix::{InputBlock, OutputBlock};
-use crate::scalar::attention::check_dense;
 use crate::scalar::block_sparse::check_product;
-use crate::vector::{Finish, Rows, Vector};
+use crate::vector::{DenseSink, Finish, Rows, Vector};
 use crate::{DenseRows, Epilogue, ShapeError};
 
 /// Lanes of one register of int8.
@@ -17,7 +16,7 @@ pub(crate) type Sums<V> = [<V as Vector>::I32; 4];
 /// The inner kernels of one instruction set, implemented by its token.
 ///
 /// They are unsafe because they read through pointers. What they read is inside the operands because of the shapes
-/// that [`check_product`] and [`check_dense`] check below, and of the indices that
+/// that [`check_product`] and its like for attention check, and of the indices that
 /// [`crate::matrix::PackedMatrix::validate`] checked. They enable the features that the token proves. Its vectors have 4
 /// lanes.
 ///
@@ -82,24 +81,31 @@ macro_rules! product_kernels {
             $crate::groups::input_block(*self, matrix, strips, x, x_scales, epilogue, out)
         }
 
-        fn dense_i8(
+        fn scores(
             &self,
             rows: &$crate::DenseRows<'_>,
             x: &[i8],
             x_scales: &[f32],
-            out: &mut [f32],
+            most: &mut [i16],
+            out: &mut [i16],
         ) -> Result<(), $crate::ShapeError> {
-            $crate::groups::dense::<_, false>(*self, rows, x, x_scales, out)
+            let lanes = $crate::scalar::attention::check_scores(rows, x.len(), x_scales, most, out)?;
+            let sink = $crate::vector::Scores::new(rows, x_scales, most, out);
+            $crate::groups::dense::<_, false>(*self, rows, x, lanes, sink);
+            Ok(())
         }
 
-        fn dense_u8(
+        fn context(
             &self,
             rows: &$crate::DenseRows<'_>,
             x: &[u8],
             x_scales: &[f32],
             out: &mut [f32],
         ) -> Result<(), $crate::ShapeError> {
-            $crate::groups::dense::<_, true>(*self, rows, bytemuck::cast_slice(x), x_scales, out)
+            let lanes = $crate::scalar::attention::check_context(rows, x.len(), x_scales, out)?;
+            let sink = $crate::vector::Context::new(rows, x_scales, out);
+            $crate::groups::dense::<_, true>(*self, rows, bytemuck::cast_slice(x), lanes, sink);
+            Ok(())
         }
     };
 }
@@ -276,37 +282,31 @@ pub(crate) fn input_block<P: Products>(
     Ok(())
 }
 
-/// See [`crate::Kernels::dense_i8`] and, if `UNSIGNED`, [`crate::Kernels::dense_u8`].
+/// [`crate::Kernels::scores`] and, if `UNSIGNED`, [`crate::Kernels::context`], whose shapes and `sink` the caller has
+/// checked.
 pub(crate) fn dense<P: Products, const UNSIGNED: bool>(
     token: P,
     rows: &DenseRows<'_>,
     x: &[i8],
-    x_scales: &[f32],
-    out: &mut [f32],
-) -> Result<(), ShapeError> {
-    let lanes = check_dense(rows, x.len(), x_scales, out)?;
+    lanes: usize,
+    sink: impl DenseSink<P>,
+) {
     let (quads, x_stride) = (rows.cols / 4, 4 * lanes);
     let mut sums = [[token.splat_i32(0); 4]; 8];
-    let (mut first, mut out) = (0, out);
+    let mut first = 0;
     while first < rows.sums.len() {
         let mut done = 1;
         for column in (0..lanes).step_by(GROUP) {
             let piece = Piece { rows, first, quads, x: x.as_ptr().wrapping_add(4 * column), x_stride };
-            // SAFETY: `x` holds `quads · lanes` quads and `rows` the rows that its sums count (`check_dense`).
-            done = unsafe { token.dense::<UNSIGNED>(&piece, &mut sums) };
-            for ((row, sums), out) in (first..first + done).zip(sums).zip(out.chunks_exact_mut(lanes)) {
-                let scale = token.splat(rows.scales.get(row).copied().unwrap_or(0.0));
-                for (sums, lane) in sums.into_iter().zip((column..).step_by(4)) {
-                    // SAFETY: `x_scales` and `out` have `lanes` ≥ `column + 16` elements.
-                    unsafe {
-                        let scaled = token.mul(token.to_f32(sums), token.load(x_scales.as_ptr().add(lane)));
-                        token.store(token.mul(scaled, scale), out.as_mut_ptr().add(lane));
-                    }
+            // SAFETY: `x` holds `quads · lanes` quads and `rows` the rows that its sums count; `sink` has them, and
+            // `lanes` ≥ `column + 16`.
+            unsafe {
+                done = token.dense::<UNSIGNED>(&piece, &mut sums);
+                for (row, sums) in (first..first + done).zip(sums) {
+                    sink.put(token, &[sums], row, column);
                 }
             }
         }
-        out = out.get_mut(done * lanes..).unwrap_or_default();
         first += done;
     }
-    Ok(())
 }

@@ -26,10 +26,10 @@ pub enum Epilogue<'a> {
     Store,
     /// `out = out + y`: the residual connection, in place.
     Add,
-    /// `out = gelu(y)`, and `absmax[lane] = max(|gelu(y)|, absmax[lane])`.
-    Gelu {
+    /// `out = y`, and `most[lane] = max(y, most[lane])`: what [`Kernels::quantize_gelu_rows`] takes.
+    Most {
         /// One value per lane; the caller starts it at 0.
-        absmax: &'a mut [f32],
+        most: &'a mut [f32],
     },
 }
 
@@ -86,7 +86,8 @@ pub trait Kernels: Sync + fmt::Debug {
 
     /// Product with strips `strips` (4 outputs each) of an output-block matrix.
     ///
-    /// `x`: rows, `[cols][lanes]`; `x_scales`: `[lanes]`; `out`: `[4 · strips.len()][lanes]`.
+    /// `x`: rows, `[cols][lanes]`, as [`Kernels::arrange_rows`] says; `x_scales`: `[lanes]`; `out`:
+    /// `[4 · strips.len()][lanes]`.
     fn output_block(
         &self,
         matrix: &OutputBlock<'_>,
@@ -114,28 +115,58 @@ pub trait Kernels: Sync + fmt::Debug {
         scalar::input_block(matrix, strips, x, x_scales, epilogue, out)
     }
 
-    /// `out[row][lane] = (Σ x · rows) · x_scales[lane] · rows.scales[row]`: attention scores.
+    /// Rows as [`Kernels::output_block`] reads them and [`Kernels::quantize_rows`] writes them, from rows of int8 in
+    /// the order of the lanes, in place; a second call turns them back. An instruction set may have an order and an
+    /// offset of its own, which saves work in the product.
     ///
-    /// `x`: quads of int8, `[cols / 4][lanes][4]`; `out`: `[rows][lanes]`.
-    fn dense_i8(
+    /// `rows`: `[features][lanes]`.
+    fn arrange_rows(&self, lanes: usize, rows: &mut [i8]) {
+        let _ = (lanes, rows);
+    }
+
+    /// Attention scores: `score = round((Σ x · rows) · x_scales[lane] · rows.scales[row])` with
+    /// [`crate::math::to_score`], and the largest ones: `most[lane] = max(score, most[lane])`.
+    ///
+    /// `x`: quads of int8, `[cols / 4][lanes][4]`, whose scales contain the logarithm's base (a score is in units of
+    /// 1/32 of an octave); `out`: `[rows][score_lanes(lanes)]`, `most`: `[score_lanes(lanes)]`, both in an order of the
+    /// instruction set's own, that of [`Kernels::softmax`]. The caller starts `most` at `i16::MIN`.
+    fn scores(
         &self,
         rows: &DenseRows<'_>,
         x: &[i8],
         x_scales: &[f32],
-        out: &mut [f32],
+        most: &mut [i16],
+        out: &mut [i16],
     ) -> Result<(), ShapeError> {
-        scalar::dense_i8(rows, x, x_scales, out)
+        scalar::scores(rows, x, x_scales, most, out)
     }
 
-    /// [`Kernels::dense_i8`] with `x` unsigned: the attention's sum over values.
-    fn dense_u8(
+    /// Softmax over keys, quantized: `out = round(255 · 2^((score − most) / 32))` with [`crate::math::exp2_score`], and
+    /// `scales[lane] = 1 / Σ out`.
+    ///
+    /// `scores`, `most`: as [`Kernels::scores`] leaves them; no score is above `most`. `out`: quads,
+    /// `[⌈keys / 4⌉][lanes][4]`, the missing keys of the last quad 0.
+    fn softmax(
+        &self,
+        scores: &[i16],
+        most: &[i16],
+        out: &mut [u8],
+        scales: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        scalar::softmax(scores, most, out, scales)
+    }
+
+    /// `out[row][lane] = (Σ x · rows) · x_scales[lane] · rows.scales[row]`: the attention's sum over values.
+    ///
+    /// `x`: quads of u8, `[cols / 4][lanes][4]`; `out`: `[rows][lanes]`.
+    fn context(
         &self,
         rows: &DenseRows<'_>,
         x: &[u8],
         x_scales: &[f32],
         out: &mut [f32],
     ) -> Result<(), ShapeError> {
-        scalar::dense_u8(rows, x, x_scales, out)
+        scalar::context(rows, x, x_scales, out)
     }
 
     /// `absmax[lane] = max over features of |x|`. `x`: `[features][lanes]`.
@@ -145,7 +176,7 @@ pub trait Kernels: Sync + fmt::Debug {
 
     /// Per-token int8, rows layout: `out = round(x · 127 / absmax)`, `scales = absmax / 127`.
     ///
-    /// `x`: `[features][lanes]`; `out`: the same in int8; `absmax`, `scales`: `[lanes]`.
+    /// `x`: `[features][lanes]`; `out`: the same in int8, as [`Kernels::arrange_rows`] says; `absmax`, `scales`: `[lanes]`.
     fn quantize_rows(
         &self,
         x: &[f32],
@@ -179,22 +210,50 @@ pub trait Kernels: Sync + fmt::Debug {
         scalar::quantize_tokens(x, absmax, out, scales, sums)
     }
 
-    /// Largest |x| of a contiguous row.
-    fn row_absmax(&self, x: &[f32]) -> f32 {
-        scalar::row_absmax(x)
+    /// GELU and [`Kernels::quantize_rows`]: `out = round(gelu(x) · 127 / absmax)` with the absmax of
+    /// [`crate::math::gelu_absmax`] for the largest value, `most`.
+    fn quantize_gelu_rows(
+        &self,
+        x: &[f32],
+        most: &[f32],
+        out: &mut [i8],
+        scales: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        scalar::quantize_gelu_rows(x, most, out, scales)
     }
 
-    /// A contiguous row to int8 with one given `absmax`; returns the sum of the integers.
-    fn quantize_row(&self, x: &[f32], absmax: f32, out: &mut [i8]) -> Result<i32, ShapeError> {
-        scalar::quantize_row(x, absmax, out)
+    /// [`Kernels::quantize_gelu_rows`] into quads, `[features / 4][lanes][4]`.
+    fn quantize_gelu_quads(
+        &self,
+        x: &[f32],
+        most: &[f32],
+        out: &mut [i8],
+        scales: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        scalar::quantize_gelu_quads(x, most, out, scales)
     }
 
-    /// Softmax over keys, quantized: `out = round(255 · 2^(score − max))` and `scales[lane] = 1 / Σ out`.
+    /// `absmax[channel] = max(|x|, absmax[channel])` over the first `tokens` lanes of a tile.
     ///
-    /// `scores`: `[keys][lanes]`, in units of log 2; `out`: quads, `[⌈keys / 4⌉][lanes][4]`, the missing keys of
-    /// the last quad 0.
-    fn softmax(&self, scores: &[f32], out: &mut [u8], scales: &mut [f32]) -> Result<(), ShapeError> {
-        scalar::softmax(scores, out, scales)
+    /// `x`: `[channels][lanes]`; the caller starts `absmax` at 0.
+    fn channel_absmax(&self, x: &[f32], tokens: usize, absmax: &mut [f32]) -> Result<(), ShapeError> {
+        scalar::channel_absmax(x, tokens, absmax)
+    }
+
+    /// Per-channel int8 of a tile: `out = round(x · 127 / absmax[channel])`, 0 from lane `tokens` on, and
+    /// `sums[channel] += Σ out`.
+    ///
+    /// `x`: `[channels][lanes]`; `out`: a row of `lanes` for each channel, `stride` apart.
+    fn quantize_channels(
+        &self,
+        x: &[f32],
+        tokens: usize,
+        absmax: &[f32],
+        out: &mut [i8],
+        stride: usize,
+        sums: &mut [i32],
+    ) -> Result<(), ShapeError> {
+        scalar::quantize_channels(x, tokens, absmax, out, stride, sums)
     }
 
     /// LayerNorm over features, in place; `absmax[lane]` becomes the largest |result|.

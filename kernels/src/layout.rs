@@ -7,12 +7,18 @@
 //!
 //! Three layouts of int8 inside a tile:
 //!
-//! * *rows*, `[feature][lane]`: what the output-block product gathers;
+//! * *rows*, `[feature][lane]`: what the output-block product gathers. An instruction set may keep the bytes of a row
+//!   in an order and with an offset of its own; see [`crate::Kernels::arrange_rows`];
 //! * *quads*, `[feature / 4][lane][4]`: what the input-block and the dense products read;
 //! * *tokens*, `[lane][feature]`: keys as the rows of the dense product.
 
 /// Tokens of a full tile: one cache line of int8.
 pub const TILE: usize = 64;
+
+/// Lanes of a row of attention scores for a tile of `lanes` queries: 16-bit scores fill a vector of 512 bits with 32.
+pub const fn score_lanes(lanes: usize) -> usize {
+    if lanes < 32 { 32 } else { lanes }
+}
 
 /// The tiles of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

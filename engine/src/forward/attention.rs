@@ -2,7 +2,7 @@
 
 use core::sync::atomic::AtomicU32;
 
-use blockspan_kernels::layout::TILE;
+use blockspan_kernels::layout::{TILE, score_lanes};
 use blockspan_kernels::parallel::{Cut, Pool, for_each_cut};
 use blockspan_kernels::{DenseRows, Epilogue, ShapeError, math, scalar};
 
@@ -107,25 +107,23 @@ impl Pass<'_> {
             Cut::even(buffers.value_sums, head_dim),
         );
         for_each_cut(self.parallel, config.heads, outputs, |head, (out, scales, sums)| {
-            let rows = out.chunks_exact_mut(padded.max(1)).zip(scales.iter_mut().zip(sums.iter_mut()));
-            for (channel, (row, (scale, sum))) in rows.enumerate() {
-                let of_tile = |tile: usize| {
-                    let (lanes, feature) = (self.tiles.lanes(tile), head * head_dim + channel);
-                    let start = self.tiles.offset(tile, hidden) + feature * lanes;
-                    values.get(start..start + self.tiles.tokens_in(tile)).ok_or(ShapeError)
-                };
-                let mut most = 0f32;
-                for tile in 0..self.tiles.count() {
-                    most = math::max(self.kernels.row_absmax(of_tile(tile)?), most);
-                }
-                row.fill(0);
-                *sum = 0;
-                for (tile, out) in row.chunks_mut(TILE).enumerate() {
-                    let x = of_tile(tile)?;
-                    *sum += self.kernels.quantize_row(x, most, out.get_mut(..x.len()).ok_or(ShapeError)?)?;
-                }
-                *scale = scalar::scale(most);
+            let of_tile = |tile: usize| {
+                let (lanes, channels) = (self.tiles.lanes(tile), head * head_dim..(head + 1) * head_dim);
+                let start = self.tiles.offset(tile, hidden);
+                values.get(start + channels.start * lanes..start + channels.end * lanes).ok_or(ShapeError)
+            };
+            // The largest magnitudes first, in the place of the scales.
+            scales.fill(0.0);
+            for tile in 0..self.tiles.count() {
+                self.kernels.channel_absmax(of_tile(tile)?, self.tiles.tokens_in(tile), scales)?;
             }
+            sums.fill(0);
+            for tile in 0..self.tiles.count() {
+                let tokens = self.tiles.tokens_in(tile);
+                let out = out.get_mut(tile * TILE..).ok_or(ShapeError)?;
+                self.kernels.quantize_channels(of_tile(tile)?, tokens, scales, out, padded, sums)?;
+            }
+            scales.iter_mut().for_each(|most| *most = scalar::scale(*most));
             Ok(())
         })
     }
@@ -136,8 +134,8 @@ impl Pass<'_> {
         let (hidden, heads, head_dim) = (config.hidden, config.heads, config.head_dim());
         let (tokens, padded) = (self.tiles.tokens(), self.tiles.padded());
         let keys = tokens.next_multiple_of(4);
-        // Scores in units of log 2, so that softmax needs powers of two only.
-        let to_log2 = math::LOG2_E / math::sqrt(head_dim as f32);
+        // Scores in steps of a fraction of an octave, so that softmax needs powers of two only.
+        let to_steps = math::SCORE_STEPS * math::LOG2_E / math::sqrt(head_dim as f32);
         let (query, query_scales): (&[i8], &[f32]) = (buffers.query, buffers.query_scales);
         let (key, key_scales, key_sums): (&[i8], &[f32], &[i32]) =
             (buffers.key, buffers.key_scales, buffers.key_sums);
@@ -161,10 +159,13 @@ impl Pass<'_> {
             let query = query.get(of_head(tile, head_dim)).ok_or(ShapeError)?;
             let mut scaled = [0f32; TILE];
             let query_scales = query_scales.get(of_head(tile, 1)).ok_or(ShapeError)?;
-            scaled.iter_mut().zip(query_scales).for_each(|(out, &scale)| *out = scale * to_log2);
+            scaled.iter_mut().zip(query_scales).for_each(|(out, &scale)| *out = scale * to_steps);
             let scaled = scaled.get_mut(..lanes).ok_or(ShapeError)?;
-            let scores = scores.get_mut(..tokens * lanes).ok_or(ShapeError)?;
-            for (key_tile, scores) in scores.chunks_mut(TILE * lanes).enumerate() {
+            let wide = score_lanes(lanes);
+            let scores = scores.get_mut(..tokens * wide).ok_or(ShapeError)?;
+            let mut most = [i16::MIN; TILE];
+            let most = most.get_mut(..wide).ok_or(ShapeError)?;
+            for (key_tile, scores) in scores.chunks_mut(TILE * wide).enumerate() {
                 let count = self.tiles.tokens_in(key_tile);
                 let rows = DenseRows {
                     values: key.get(of_head(key_tile, head_dim)).ok_or(ShapeError)?,
@@ -179,10 +180,10 @@ impl Pass<'_> {
                         .and_then(|s| s.get(..count))
                         .ok_or(ShapeError)?,
                 };
-                self.kernels.dense_i8(&rows, query, scaled, scores)?;
+                self.kernels.scores(&rows, query, scaled, most, scores)?;
             }
             let probabilities = probabilities.get_mut(..keys * lanes).ok_or(ShapeError)?;
-            self.kernels.softmax(scores, probabilities, scaled)?;
+            self.kernels.softmax(scores, most, probabilities, scaled)?;
             let channels = head * head_dim..(head + 1) * head_dim;
             let rows = DenseRows {
                 values: value.get(channels.start * padded..channels.end * padded).ok_or(ShapeError)?,
@@ -191,7 +192,7 @@ impl Pass<'_> {
                 sums: value_sums.get(channels.clone()).ok_or(ShapeError)?,
                 scales: value_scales.get(channels).ok_or(ShapeError)?,
             };
-            self.kernels.dense_u8(&rows, probabilities, scaled, out)
+            self.kernels.context(&rows, probabilities, scaled, out)
         })
     }
 

@@ -22,12 +22,12 @@ impl Pass<'_> {
         let (input, scales): (&[i8], &[f32]) = (buffers.input, buffers.scales);
         let outputs =
             (self.cut(buffers.wide, intermediate, parts, 4), self.cut(buffers.absmax, parts, parts, 1));
-        for_each_cut(self.parallel, tasks, outputs, |task, (out, absmax)| {
+        for_each_cut(self.parallel, tasks, outputs, |task, (out, most)| {
             let (tile, part) = tile_and_part(task, parts);
             let rows = Cut::<f32>::features(intermediate, parts, 4, part);
-            absmax.fill(0.0);
+            most.fill(0.0);
             let (input, scales) = (self.tile(input, tile, hidden)?, self.tile(scales, tile, 1)?);
-            self.product(&layer.intermediate, rows, input, scales, Epilogue::Gelu { absmax }, out)
+            self.product(&layer.intermediate, rows, input, scales, Epilogue::Most { most }, out)
         })?;
 
         let (wide, absmax): (&[f32], &[f32]) = (buffers.wide, buffers.absmax);
@@ -43,7 +43,7 @@ impl Pass<'_> {
             for of_part in self.tile(absmax, tile, parts)?.chunks_exact(lanes) {
                 most.iter_mut().zip(of_part).for_each(|(most, &x)| *most = math::max(x, *most));
             }
-            self.quantize(x, most.get(..lanes).ok_or(ShapeError)?, out, scales)
+            self.quantize_gelu(x, most.get(..lanes).ok_or(ShapeError)?, out, scales)
         })?;
 
         let (inner, scales): (&[i8], &[f32]) = (buffers.inner, buffers.scales);

@@ -125,6 +125,20 @@ impl Pass<'_> {
         }
     }
 
+    /// GELU of values of which `most` is the largest of each lane, and [`Pass::quantize`].
+    fn quantize_gelu(
+        &self,
+        x: &[f32],
+        most: &[f32],
+        out: &mut [i8],
+        scales: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        match self.model.config().pattern {
+            Pattern::OutputBlock => self.kernels.quantize_gelu_rows(x, most, out, scales),
+            Pattern::InputBlock => self.kernels.quantize_gelu_quads(x, most, out, scales),
+        }
+    }
+
     /// Rows `rows` (multiples of 4) of a product with one tile.
     fn product(
         &self,

@@ -45,9 +45,9 @@ impl Pass<'_> {
                 self.product(&layer.attention_output, 0..hidden, input, scales, Epilogue::Add, stream)?;
                 self.normalize_tile(&layer.attention_layer_norm, stream, absmax, input, scales)?;
                 absmax.fill(0.0);
-                let epilogue = Epilogue::Gelu { absmax };
+                let epilogue = Epilogue::Most { most: absmax };
                 self.product(&layer.intermediate, 0..intermediate, input, scales, epilogue, wide)?;
-                self.quantize(wide, absmax, inner, scales)?;
+                self.quantize_gelu(wide, absmax, inner, scales)?;
                 self.product(&layer.output, 0..hidden, inner, scales, Epilogue::Add, stream)?;
                 self.normalize_tile(&layer.output_layer_norm, stream, absmax, input, scales)
             },

@@ -1,8 +1,6 @@
 //! What is measured.
 
-use core::hint::black_box;
-
-use blockspan_kernels::layout::TokenTiles;
+use blockspan_kernels::layout::{TokenTiles, score_lanes};
 use blockspan_kernels::matrix::{Matrix, PackedMatrix, pack_input_block, pack_output_block};
 use blockspan_kernels::{DenseRows, Embeddings, Epilogue, Kernels, Table};
 
@@ -20,7 +18,7 @@ pub struct Cases<'a> {
 
 /// Outputs, inputs, name of the epilogue: BERT-Large's query, intermediate and output matrices.
 const SHAPES: [(usize, usize, &str); 4] =
-    [(1024, 1024, "store"), (1024, 1024, "add"), (4096, 1024, "gelu"), (1024, 4096, "add")];
+    [(1024, 1024, "store"), (1024, 1024, "add"), (4096, 1024, "most"), (1024, 4096, "add")];
 
 const TOKENS: [usize; 4] = [16, 48, 128, 384];
 
@@ -59,7 +57,7 @@ impl Cases<'_> {
         let (rows, cols) = (matrix.rows(), matrix.cols());
         let x = Aligned::new(tiles.padded() * cols, |i| noise(i) as i8);
         let mut out = Aligned::new(tiles.padded() * rows, |_| 0f32);
-        let (x_scales, mut absmax) = ([1e-3; 64], [0f32; 64]);
+        let (x_scales, mut most) = ([1e-3; 64], [0f32; 64]);
         let call = |tile| {
             let lanes = tiles.lanes(tile);
             let x = &x[tiles.offset(tile, cols)..tiles.offset(tile + 1, cols)];
@@ -67,7 +65,7 @@ impl Cases<'_> {
             let epilogue = match epilogue {
                 "store" => Epilogue::Store,
                 "add" => Epilogue::Add,
-                _ => Epilogue::Gelu { absmax: &mut absmax[..lanes] },
+                _ => Epilogue::Most { most: &mut most[..lanes] },
             };
             let (strips, scales) = (0..rows / 4, &x_scales[..lanes]);
             let result = match matrix {
@@ -93,8 +91,8 @@ impl Cases<'_> {
             ("scores", 384, 64),
             ("scores", 384, 32),
             ("scores", 48, 64),
-            ("values", 384, 64),
-            ("values", 48, 64),
+            ("context", 384, 64),
+            ("context", 48, 64),
         ] {
             for lanes in [16, 64] {
                 let kernel = format!("attention {kernel}, {keys} keys, head size {head}, {lanes} queries");
@@ -109,12 +107,14 @@ impl Cases<'_> {
                 let x = Aligned::new(cols * lanes, |i| noise(i) as u8);
                 let (x_signed, x_scales): (&[i8], _) = (bytemuck::cast_slice(&x), [1e-3; 64]);
                 let mut out = Aligned::new(rows * lanes, |_| 0f32);
+                let wide = score_lanes(lanes);
+                let (mut scores, mut most) = (Aligned::new(rows * wide, |_| 0i16), [i16::MIN; 64]);
                 let kernels = self.kernels;
                 let call = || {
                     let scales = &x_scales[..lanes];
                     let result = match signed {
-                        true => kernels.dense_i8(&dense, x_signed, scales, &mut out),
-                        false => kernels.dense_u8(&dense, &x, scales, &mut out),
+                        true => kernels.scores(&dense, x_signed, scales, &mut most[..wide], &mut scores),
+                        false => kernels.context(&dense, &x, scales, &mut out),
                     };
                     result.expect("shapes fit");
                 };
@@ -154,17 +154,22 @@ impl Cases<'_> {
             let n = 64 * LANES;
             kernels.quantize_tokens(&x[..n], &most, &mut bytes[..n], &mut scales, &mut sums)
         });
-        self.vector("row_absmax of 384", 384, 4.0, 1.0, &mut limits, || {
-            black_box(kernels.row_absmax(&x[..384]));
-            Ok(())
+        self.vector("quantize_gelu_rows", N, 5.0, 18.0, &mut limits, || {
+            kernels.quantize_gelu_rows(&x, &most, &mut bytes, &mut scales)
         });
-        self.vector("quantize_row of 384", 384, 5.0, 5.0, &mut limits, || {
-            kernels.quantize_row(&x[..384], 5.0, &mut bytes[..384]).map(|sum| {
-                black_box(sum);
-            })
+        let mut of_channels = vec![0f32; FEATURES];
+        self.vector("channel_absmax", N, 4.0, 1.0, &mut limits, || {
+            kernels.channel_absmax(&x, LANES, &mut of_channels)
         });
-        self.vector("softmax over 384 keys", 384 * LANES, 9.0, 18.0, &mut limits, || {
-            kernels.softmax(&x[..384 * LANES], &mut weights[..384 * LANES], &mut scales)
+        let mut channel_sums = vec![0i32; FEATURES];
+        self.vector("quantize_channels", N, 5.0, 5.0, &mut limits, || {
+            let (out, sums) = (&mut bytes[..], &mut channel_sums);
+            kernels.quantize_channels(&x, LANES, &of_channels, out, LANES, sums)
+        });
+        let scores = Aligned::new(384 * LANES, |i| (noise(i) % 1000) as i16);
+        self.vector("softmax over 384 keys", 384 * LANES, 3.0, 8.0, &mut limits, || {
+            let out = &mut weights[..384 * LANES];
+            kernels.softmax(&scores, &[999; LANES], out, &mut scales)
         });
         self.vector("layer_norm", N, 16.0, 10.0, &mut limits, || {
             kernels.layer_norm(&mut y, &gamma, &beta, 1e-12, &mut absmax)

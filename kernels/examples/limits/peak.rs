@@ -77,12 +77,22 @@ mod x86_64 {
         _mm256_dpbusd_avx_epi32(acc, x, x)
     });
     pattern!(dot256, "avx2", ymm_reg, 10, _mm256_setzero_si256(), |acc, x| {
-        // The signed activation depends on the accumulator, or the compiler would do it once.
-        let signed = _mm256_sign_epi8(x, acc);
+        let signed: __m256i;
+        // As assembly, or the compiler would do it once.
+        // SAFETY: the function enables the instruction, which touches these registers only.
+        unsafe {
+            asm!("vpsignb {0}, {1}, {1}", lateout(ymm_reg) signed, in(ymm_reg) x,
+                options(nomem, nostack, preserves_flags));
+        }
         _mm256_add_epi32(acc, _mm256_madd_epi16(_mm256_maddubs_epi16(x, signed), x))
     });
     pattern!(dot128, "ssse3,sse4.1", xmm_reg, 10, _mm_setzero_si128(), |acc, x| {
-        let signed = _mm_sign_epi8(x, acc);
+        let mut signed = x;
+        // SAFETY: as above.
+        unsafe {
+            asm!("psignb {0}, {1}", inout(xmm_reg) signed, in(xmm_reg) x,
+                options(nomem, nostack, preserves_flags));
+        }
         _mm_add_epi32(acc, _mm_madd_epi16(_mm_maddubs_epi16(x, signed), x))
     });
     pattern!(float512, "avx512f", zmm_reg, 24, _mm512_setzero_ps(), |acc, x| {

@@ -8,9 +8,11 @@
 //! precision.
 
 mod gelu;
+mod score;
 mod sqrt;
 
-pub use gelu::{GELU_CENTRE, GELU_COEFFICIENTS, GELU_LIMIT, gelu};
+pub use gelu::{GELU_HUMP, GELU_LIMIT, GELU_ROOT, gelu, gelu_absmax};
+pub use score::{MANTISSA, SCORE_STEPS, exp2_score, to_score};
 pub use sqrt::sqrt;
 
 /// 1.5 · 2²³: adding it to |x| < 2²² rounds x to an integer, ties to even, and leaves that integer in the low
@@ -30,13 +32,6 @@ const EXP2: [f32; 7] = [
     0.001_339_993_1,
     0.000_153_458_12,
 ];
-
-/// 255 · 2^f on [−½, ½], relative error 7.5e-5: a fortieth of the step that its result is rounded to.
-pub const EXP2_U8: [f32; 4] =
-    [0.999_928_06 * 255.0, 0.693_260_97 * 255.0, 0.242_611_13 * 255.0, 0.055_171_67 * 255.0];
-
-/// Where [`exp2_u8`] cuts its argument off: 255 · 2^−30 rounds to 0.
-pub const EXP2_U8_MIN: f32 = -30.0;
 
 /// The larger of two; `b` if either is not a number (the rule of x86's `maxps`).
 #[inline]
@@ -74,15 +69,6 @@ pub fn exp(x: f32) -> f32 {
     scale_by_power_of_two(horner(&EXP2, f), rounded)
 }
 
-/// round(255 · 2^t) for t ≤ 0, as softmax quantizes its numerators.
-#[inline]
-pub fn exp2_u8(t: f32) -> u8 {
-    let t = max(t, EXP2_U8_MIN);
-    let rounded = t + ROUND;
-    let f = t - (rounded - ROUND);
-    (scale_by_power_of_two(horner(&EXP2_U8, f), rounded) + ROUND).to_bits() as u8
-}
-
 /// c₀ + x·(c₁ + x·(c₂ + …)), multiplication and addition rounded separately.
 #[inline]
 pub fn horner<const N: usize>(coefficients: &[f32; N], x: f32) -> f32 {
@@ -114,16 +100,6 @@ mod tests {
         assert_eq!(exp(0.0), 1.0);
         assert_eq!(exp(f32::NEG_INFINITY), 0.0);
         assert!(exp(f32::INFINITY).is_finite());
-    }
-
-    #[test]
-    fn exp2_u8_is_within_half_a_step_and_a_fortieth() {
-        for t in grid(-40.0, 0.0, 400_000) {
-            let exact = 255.0 * f64::from(t).exp2();
-            let got = f64::from(exp2_u8(t));
-            assert!((got - exact).abs() <= 0.5 + 255.0 * 8e-5, "{t}: {got} for {exact}");
-        }
-        assert_eq!((exp2_u8(0.0), exp2_u8(f32::NEG_INFINITY)), (255, 0));
     }
 
     #[test]

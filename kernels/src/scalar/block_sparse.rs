@@ -75,8 +75,8 @@ pub(crate) fn check_product(
     let lanes = check_lanes(x_scales.len())?;
     ensure(strips.start <= strips.end && strips.end <= rows / 4)?;
     ensure(x.len() == cols * lanes && out.len() == 4 * strips.len() * lanes)?;
-    if let Epilogue::Gelu { absmax } = epilogue {
-        ensure(absmax.len() == lanes)?;
+    if let Epilogue::Most { most } = epilogue {
+        ensure(most.len() == lanes)?;
     }
     Ok(lanes)
 }
@@ -104,10 +104,10 @@ fn finish(
     match epilogue {
         Epilogue::Store => out.iter_mut().zip(values).for_each(|(out, y)| *out = y),
         Epilogue::Add => out.iter_mut().zip(values).for_each(|(out, y)| *out += y),
-        Epilogue::Gelu { absmax } => {
-            for ((out, absmax), y) in out.iter_mut().zip(absmax.iter_mut()).zip(values) {
-                *out = math::gelu(y);
-                *absmax = math::max(math::abs(*out), *absmax);
+        Epilogue::Most { most } => {
+            for ((out, most), y) in out.iter_mut().zip(most.iter_mut()).zip(values) {
+                *out = y;
+                *most = math::max(y, *most);
             }
         }
     }

@@ -8,10 +8,13 @@ pub(crate) mod block_sparse;
 pub(crate) mod normalize;
 pub(crate) mod quantize;
 
-pub use attention::{dense_i8, dense_u8, softmax};
+pub use attention::{context, scores, softmax};
 pub use block_sparse::{input_block, output_block};
 pub use normalize::{embed, layer_norm, linear_f32};
-pub use quantize::{absmax, quantize_quads, quantize_row, quantize_rows, quantize_tokens, row_absmax, scale};
+pub use quantize::{
+    absmax, channel_absmax, quantize_channels, quantize_gelu_quads, quantize_gelu_rows, quantize_quads,
+    quantize_rows, quantize_tokens, scale,
+};
 
 use crate::layout::TILE;
 use crate::{Isa, Kernels, ShapeError};

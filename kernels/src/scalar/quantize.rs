@@ -1,7 +1,8 @@
-//! Per-token symmetric int8.
+//! Symmetric int8: per token, and per channel.
 
 use super::{check_lanes, ensure};
 use crate::ShapeError;
+use crate::layout::TILE;
 use crate::math;
 
 /// Below this a token counts as all zero, so that 127 / absmax stays finite.
@@ -39,10 +40,31 @@ pub fn quantize_rows(
     out: &mut [i8],
     scales: &mut [f32],
 ) -> Result<(), ShapeError> {
+    rows(x, absmax, out, scales, |x| x)
+}
+
+/// See [`crate::Kernels::quantize_gelu_rows`].
+pub fn quantize_gelu_rows(
+    x: &[f32],
+    most: &[f32],
+    out: &mut [i8],
+    scales: &mut [f32],
+) -> Result<(), ShapeError> {
+    let lanes = check_quantize(x, most, out, scales)?;
+    rows(x, of_gelu(most).get(..lanes).unwrap_or_default(), out, scales, math::gelu)
+}
+
+fn rows(
+    x: &[f32],
+    absmax: &[f32],
+    out: &mut [i8],
+    scales: &mut [f32],
+    value: impl Fn(f32) -> f32,
+) -> Result<(), ShapeError> {
     let lanes = check_quantize(x, absmax, out, scales)?;
     for (row, out) in x.chunks_exact(lanes).zip(out.chunks_exact_mut(lanes)) {
         for ((out, &x), &absmax) in out.iter_mut().zip(row).zip(absmax) {
-            *out = math::round_to_i8(x * inverse_scale(absmax));
+            *out = math::round_to_i8(value(x) * inverse_scale(absmax));
         }
     }
     scales.iter_mut().zip(absmax).for_each(|(s, &absmax)| *s = scale(absmax));
@@ -56,19 +78,47 @@ pub fn quantize_quads(
     out: &mut [i8],
     scales: &mut [f32],
 ) -> Result<(), ShapeError> {
+    quads(x, absmax, out, scales, |x| x)
+}
+
+/// See [`crate::Kernels::quantize_gelu_quads`].
+pub fn quantize_gelu_quads(
+    x: &[f32],
+    most: &[f32],
+    out: &mut [i8],
+    scales: &mut [f32],
+) -> Result<(), ShapeError> {
+    let lanes = check_quantize(x, most, out, scales)?;
+    quads(x, of_gelu(most).get(..lanes).unwrap_or_default(), out, scales, math::gelu)
+}
+
+fn quads(
+    x: &[f32],
+    absmax: &[f32],
+    out: &mut [i8],
+    scales: &mut [f32],
+    value: impl Fn(f32) -> f32,
+) -> Result<(), ShapeError> {
     let lanes = check_quantize(x, absmax, out, scales)?;
     ensure(x.len().is_multiple_of(4 * lanes))?;
     for (rows, out) in x.chunks_exact(4 * lanes).zip(out.chunks_exact_mut(4 * lanes)) {
         for (feature, row) in rows.chunks_exact(lanes).enumerate() {
             for ((quad, &x), &absmax) in out.chunks_exact_mut(4).zip(row).zip(absmax) {
                 if let Some(slot) = quad.get_mut(feature) {
-                    *slot = math::round_to_i8(x * inverse_scale(absmax));
+                    *slot = math::round_to_i8(value(x) * inverse_scale(absmax));
                 }
             }
         }
     }
     scales.iter_mut().zip(absmax).for_each(|(s, &absmax)| *s = scale(absmax));
     Ok(())
+}
+
+/// [`math::gelu_absmax`] of each lane.
+fn of_gelu(most: &[f32]) -> [f32; TILE] {
+    let mut absmax = [0f32; TILE];
+    absmax.iter_mut().zip(most).for_each(|(absmax, &most)| *absmax = math::gelu_absmax(most));
+    absmax
 }
 
 /// See [`crate::Kernels::quantize_tokens`].
@@ -93,21 +143,61 @@ pub fn quantize_tokens(
     Ok(())
 }
 
-/// See [`crate::Kernels::row_absmax`].
-pub fn row_absmax(x: &[f32]) -> f32 {
-    x.iter().fold(0.0, |most, &x| math::max(math::abs(x), most))
+/// See [`crate::Kernels::channel_absmax`].
+pub fn channel_absmax(x: &[f32], tokens: usize, absmax: &mut [f32]) -> Result<(), ShapeError> {
+    let lanes = check_channels(x.len(), tokens, absmax.len())?;
+    for (row, absmax) in x.chunks_exact(lanes).zip(absmax) {
+        *absmax = row.iter().take(tokens).fold(*absmax, |most, &x| math::max(math::abs(x), most));
+    }
+    Ok(())
 }
 
-/// See [`crate::Kernels::quantize_row`].
-pub fn quantize_row(x: &[f32], absmax: f32, out: &mut [i8]) -> Result<i32, ShapeError> {
-    ensure(x.len() == out.len())?;
-    let inverse = inverse_scale(absmax);
-    let mut sum = 0;
-    for (out, &x) in out.iter_mut().zip(x) {
-        *out = math::round_to_i8(x * inverse);
-        sum += i32::from(*out);
+/// See [`crate::Kernels::quantize_channels`].
+pub fn quantize_channels(
+    x: &[f32],
+    tokens: usize,
+    absmax: &[f32],
+    out: &mut [i8],
+    stride: usize,
+    sums: &mut [i32],
+) -> Result<(), ShapeError> {
+    let lanes = check_quantize_channels(x.len(), tokens, absmax.len(), out.len(), stride, sums.len())?;
+    let rows = x.chunks_exact(lanes).zip(out.chunks_mut(stride));
+    for ((row, out), (&absmax, sum)) in rows.zip(absmax.iter().zip(sums)) {
+        let inverse = inverse_scale(absmax);
+        for (lane, (out, &x)) in out.iter_mut().zip(row).enumerate() {
+            *out = if lane < tokens { math::round_to_i8(x * inverse) } else { 0 };
+            *sum += i32::from(*out);
+        }
     }
-    Ok(sum)
+    Ok(())
+}
+
+/// The shape of [`crate::Kernels::channel_absmax`]; returns the number of lanes.
+pub(crate) fn check_channels(x: usize, tokens: usize, channels: usize) -> Result<usize, ShapeError> {
+    // Of no channels, any number of lanes.
+    let lanes = check_lanes(x.checked_div(channels).unwrap_or(TILE))?;
+    ensure(tokens <= lanes && x == channels * lanes)?;
+    Ok(lanes)
+}
+
+/// The shape of [`crate::Kernels::quantize_channels`]; returns the number of lanes.
+pub(crate) fn check_quantize_channels(
+    x: usize,
+    tokens: usize,
+    channels: usize,
+    out: usize,
+    stride: usize,
+    sums: usize,
+) -> Result<usize, ShapeError> {
+    let lanes = check_channels(x, tokens, channels)?;
+    ensure(sums == channels && stride > 0 && (channels == 0 || lanes <= stride))?;
+    let needed = match channels.checked_sub(1) {
+        Some(last) => last.checked_mul(stride).and_then(|start| start.checked_add(lanes)),
+        None => Some(0),
+    };
+    ensure(needed.is_some_and(|needed| needed <= out))?;
+    Ok(lanes)
 }
 
 /// The shape of a quantization; returns the number of lanes.

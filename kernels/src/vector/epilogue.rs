@@ -2,14 +2,13 @@
 
 use super::Vector;
 use crate::Epilogue;
-use crate::math;
 
 /// [`Epilogue::Store`] as a constant parameter.
 pub(crate) const STORE: u8 = 0;
 /// [`Epilogue::Add`] as a constant parameter.
 pub(crate) const ADD: u8 = 1;
-/// [`Epilogue::Gelu`] as a constant parameter.
-pub(crate) const GELU: u8 = 2;
+/// [`Epilogue::Most`] as a constant parameter.
+pub(crate) const MOST: u8 = 2;
 
 /// [`Epilogue`] and the lanes' scales, without their borrows, so that they can be used for one group of columns after
 /// the other. Its pointers are good as long as those borrows.
@@ -17,8 +16,8 @@ pub(crate) const GELU: u8 = 2;
 pub(crate) struct Finish {
     x_scales: *const f32,
     kind: u8,
-    /// Per-lane largest |out|; only for [`GELU`].
-    absmax: *mut f32,
+    /// Per-lane largest value; only for [`MOST`].
+    most: *mut f32,
 }
 
 /// Rows of the output that are finished together: the scale and the bias of each.
@@ -31,15 +30,16 @@ pub(crate) struct Rows<const R: usize> {
 impl Finish {
     /// `y` goes through the epilogue.
     pub(crate) fn new(x_scales: &[f32], epilogue: &mut Epilogue<'_>) -> Self {
-        let (kind, absmax) = match epilogue {
+        let (kind, most) = match epilogue {
             Epilogue::Store => (STORE, core::ptr::null_mut()),
             Epilogue::Add => (ADD, core::ptr::null_mut()),
-            Epilogue::Gelu { absmax } => (GELU, absmax.as_mut_ptr()),
+            Epilogue::Most { most } => (MOST, most.as_mut_ptr()),
         };
-        Self { x_scales: x_scales.as_ptr(), kind, absmax }
+        Self { x_scales: x_scales.as_ptr(), kind, most }
     }
 
-    /// [`STORE`], [`ADD`] or [`GELU`].
+    /// [`STORE`], [`ADD`] or [`MOST`].
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn kind(self) -> u8 {
         self.kind
     }
@@ -63,16 +63,13 @@ impl Finish {
             match self.kind {
                 STORE => self.rows::<V, STORE, R, K>(v, acc, column, rows, out, stride),
                 ADD => self.rows::<V, ADD, R, K>(v, acc, column, rows, out, stride),
-                _ => self.rows::<V, GELU, R, K>(v, acc, column, rows, out, stride),
+                _ => self.rows::<V, MOST, R, K>(v, acc, column, rows, out, stride),
             }
         }
     }
 
     /// `K` vectors of each of `R` output rows, from lane `column` on: `y = (acc · x_scale) · scale + bias`, then the
     /// epilogue. `out` is the start of the first row, the next is `stride` elements on. `KIND` is [`Finish::kind`].
-    ///
-    /// All vectors advance side by side, because GELU's polynomial is a long chain of dependent operations: one vector
-    /// after the other would wait for each of them.
     ///
     /// # Safety
     /// The scales and the epilogue's slice must still be borrowed and, like each row of `out`, be valid for `K` vectors
@@ -96,9 +93,6 @@ impl Finish {
                 y[r][k] = v.add(v.mul(v.mul(v.to_f32(acc[r][k]), x_scale), scale), bias);
             }
         }
-        if KIND == GELU {
-            gelu(v, &mut y);
-        }
         for (r, y) in y.iter().enumerate() {
             for (k, &y) in y.iter().enumerate() {
                 // SAFETY: vector `k` from `column` on, of row `r`.
@@ -108,37 +102,18 @@ impl Finish {
                 }
             }
         }
-        if KIND == GELU {
+        if KIND == MOST {
             for k in 0..K {
                 // SAFETY: vector `k` from `column` on.
                 unsafe {
-                    let absmax = self.absmax.add(column + k * V::LANES);
-                    let mut most = v.load(absmax);
+                    let place = self.most.add(column + k * V::LANES);
+                    let mut most = v.load(place);
                     for y in &y {
-                        most = v.max(v.abs(y[k]), most);
+                        most = v.max(y[k], most);
                     }
-                    v.store(most, absmax);
+                    v.store(most, place);
                 }
             }
         }
-    }
-}
-
-/// [`math::gelu`] of each.
-#[inline(always)]
-fn gelu<V: Vector, const R: usize, const K: usize>(v: V, x: &mut [[V::F32; K]; R]) {
-    let mut s = *x;
-    for s in s.as_flattened_mut() {
-        *s = v.sub(v.min(v.abs(*s), v.splat(math::GELU_LIMIT)), v.splat(math::GELU_CENTRE));
-    }
-    let [.., last] = math::GELU_COEFFICIENTS;
-    let mut hump = [[v.splat(last); K]; R];
-    for &c in math::GELU_COEFFICIENTS.iter().rev().skip(1) {
-        for (hump, &s) in hump.as_flattened_mut().iter_mut().zip(s.as_flattened()) {
-            *hump = v.add(v.mul(*hump, s), v.splat(c));
-        }
-    }
-    for (x, &hump) in x.as_flattened_mut().iter_mut().zip(hump.as_flattened()) {
-        *x = v.sub(v.max(*x, v.splat(0.0)), hump);
     }
 }

@@ -4,6 +4,8 @@
 //! [`float_kernels`] inside functions that enable its features. Lanes hold tokens, so every lane does the scalar
 //! definition's sequence of operations and the bits are the same for each width.
 
+mod channels;
+mod dense;
 mod embed;
 mod epilogue;
 mod linear;
@@ -11,11 +13,17 @@ mod normalize;
 mod quantize;
 mod softmax;
 
+pub(crate) use channels::{channel_absmax, quantize_channels};
+pub(crate) use dense::{Context, DenseSink, Scores};
 pub(crate) use embed::embed;
-pub(crate) use epilogue::{ADD, Finish, GELU, Rows, STORE};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use epilogue::{ADD, MOST, STORE};
+pub(crate) use epilogue::{Finish, Rows};
 pub(crate) use linear::linear_f32;
 pub(crate) use normalize::layer_norm;
-pub(crate) use quantize::{absmax, quantize_quads, quantize_row, quantize_rows, quantize_tokens, row_absmax};
+pub(crate) use quantize::{
+    absmax, quantize_gelu_quads, quantize_gelu_rows, quantize_quads, quantize_rows, quantize_tokens,
+};
 pub(crate) use softmax::softmax;
 
 use half::f16;
@@ -34,6 +42,8 @@ pub(crate) trait Vector: Copy {
     type F32: Copy;
     /// i32 lanes; integer operations wrap.
     type I32: Copy;
+    /// `2 · LANES` lanes of i16.
+    type I16: Copy;
 
     /// # Safety
     /// `from` must be valid for reads of `LANES` elements.
@@ -88,6 +98,81 @@ pub(crate) trait Vector: Copy {
             // SAFETY: the four parts of the 4 · `LANES` bytes for which the caller vouches.
             unsafe { self.store_bytes(x, to.add(i * Self::LANES)) }
         }
+    }
+
+    /// `K` vectors of a row of activations, each in [−127, 127], rounded to int8 (ties to even), in the form that
+    /// [`crate::Kernels::arrange_rows`] describes.
+    ///
+    /// # Safety
+    /// `to` must be valid for writes of `K · LANES` bytes.
+    #[inline(always)]
+    unsafe fn store_row<const K: usize>(self, x: [Self::F32; K], to: *mut i8) {
+        let rounded = each!([self.splat_i32(0); K], |k| {
+            self.to_bits(self.add(x[k], self.splat(crate::math::ROUND)))
+        });
+        // SAFETY: the caller's promise.
+        unsafe {
+            if let Some(&four) = rounded.as_slice().as_array() {
+                self.store_bytes4(four, to);
+            } else {
+                for (k, q) in rounded.into_iter().enumerate() {
+                    self.store_bytes(q, to.add(k * Self::LANES));
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// `from` must be valid for reads of `2 · LANES` elements.
+    unsafe fn load_i16(self, from: *const i16) -> Self::I16;
+
+    /// # Safety
+    /// `to` must be valid for writes of `2 · LANES` elements.
+    unsafe fn store_i16(self, x: Self::I16, to: *mut i16);
+
+    /// Every lane `x`.
+    fn splat_i16(self, x: i16) -> Self::I16;
+    /// `a − b`, wrapping.
+    fn sub_i16(self, a: Self::I16, b: Self::I16) -> Self::I16;
+    /// The larger of two integers.
+    fn max_i16(self, a: Self::I16, b: Self::I16) -> Self::I16;
+
+    /// [`crate::math::to_score`] of two vectors, in the order in which [`Vector::quads_i16`] takes them apart again.
+    fn to_score(self, a: Self::F32, b: Self::F32) -> Self::I16;
+
+    /// [`crate::math::exp2_score`] of unsigned lanes.
+    fn exp2_score(self, steps: Self::I16) -> Self::I16;
+
+    /// The low bytes of four vectors of 0..=255 side by side, as [`Vector::quads`], for the lanes of the first and of
+    /// the second vector of [`Vector::to_score`].
+    fn quads_i16(self, x: [Self::I16; 4]) -> [Self::I32; 2];
+
+    /// `sum` plus the four unsigned bytes of each lane.
+    fn add_bytes(self, sum: Self::I32, quads: Self::I32) -> Self::I32;
+
+    /// The largest lane; none is NaN.
+    #[inline(always)]
+    fn reduce_max(self, x: Self::F32) -> f32 {
+        let mut lanes = [f32::NEG_INFINITY; 16];
+        // SAFETY: the array has 16 ≥ `LANES` elements.
+        unsafe { self.store(x, lanes.as_mut_ptr()) }
+        // Halves against each other: four steps instead of a chain of sixteen.
+        let mut half = lanes.len() / 2;
+        while half > 0 {
+            let (low, high) = lanes.split_at_mut(half);
+            low.iter_mut().zip(high).for_each(|(low, high)| *low = crate::math::max(*high, *low));
+            half /= 2;
+        }
+        lanes[0]
+    }
+
+    /// The sum of the lanes, wrapping.
+    #[inline(always)]
+    fn reduce_add(self, x: Self::I32) -> i32 {
+        let mut lanes = [0; 16];
+        // SAFETY: as in `reduce_max`.
+        unsafe { self.store_i32(x, lanes.as_mut_ptr()) }
+        lanes.into_iter().fold(0, i32::wrapping_add)
     }
 
     /// Lanes `4b .. 4b + 4` from `from + b · stride`, for each `b` below `LANES / 4`.
@@ -221,9 +306,17 @@ macro_rules! float_kernels {
             fn quantize_tokens(
                 x: &[f32], absmax: &[f32], out: &mut [i8], scales: &mut [f32], sums: &mut [i32]
             ) -> Result<(), $crate::ShapeError>;
-            fn row_absmax(x: &[f32]) -> f32;
-            fn quantize_row(x: &[f32], absmax: f32, out: &mut [i8]) -> Result<i32, $crate::ShapeError>;
-            fn softmax(scores: &[f32], out: &mut [u8], scales: &mut [f32]) -> Result<(), $crate::ShapeError>;
+            fn quantize_gelu_rows(x: &[f32], most: &[f32], out: &mut [i8], scales: &mut [f32])
+                -> Result<(), $crate::ShapeError>;
+            fn quantize_gelu_quads(x: &[f32], most: &[f32], out: &mut [i8], scales: &mut [f32])
+                -> Result<(), $crate::ShapeError>;
+            fn channel_absmax(x: &[f32], tokens: usize, absmax: &mut [f32])
+                -> Result<(), $crate::ShapeError>;
+            fn quantize_channels(
+                x: &[f32], tokens: usize, absmax: &[f32], out: &mut [i8], stride: usize, sums: &mut [i32]
+            ) -> Result<(), $crate::ShapeError>;
+            fn softmax(scores: &[i16], most: &[i16], out: &mut [u8], scales: &mut [f32])
+                -> Result<(), $crate::ShapeError>;
             fn layer_norm(x: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32, absmax: &mut [f32])
                 -> Result<(), $crate::ShapeError>;
             fn embed(

@@ -1,11 +1,11 @@
 //! Per-token symmetric int8.
 
 use super::{Columns, Vector, each, for_columns};
+use crate::ShapeError;
 use crate::layout::TILE;
 use crate::math;
-use crate::scalar::quantize::{SMALLEST_ABSMAX, check_quantize, inverse_scale};
+use crate::scalar::quantize::{SMALLEST_ABSMAX, check_quantize};
 use crate::scalar::{check_lanes, ensure};
-use crate::{ShapeError, scalar};
 
 /// See [`crate::Kernels::absmax`].
 #[inline(always)]
@@ -38,15 +38,16 @@ unsafe fn absmax_columns<V: Vector, const K: usize>(v: V, x: *const f32, at: Col
     }
 }
 
-/// Fills `scales` and returns the inverse scales of the lanes.
+/// Fills `scales` and returns the inverse scales of the lanes. `GELU`: their absmax is that of GELU's results.
 #[inline(always)]
-fn scale_lanes<V: Vector>(v: V, absmax: &[f32], scales: &mut [f32]) -> [f32; TILE] {
+fn scale_lanes<V: Vector, const GELU: bool>(v: V, absmax: &[f32], scales: &mut [f32]) -> [f32; TILE] {
     let mut inverse = [0f32; TILE];
     let chunks = absmax.chunks_exact(V::LANES).zip(scales.chunks_exact_mut(V::LANES));
     for ((absmax, scales), inverse) in chunks.zip(inverse.chunks_exact_mut(V::LANES)) {
         // SAFETY: each chunk has `LANES` elements.
         unsafe {
             let absmax = v.load(absmax.as_ptr());
+            let absmax = if GELU { gelu_absmax(v, absmax) } else { absmax };
             let (zero, most) = (v.splat(0.0), v.splat(f32::INFINITY));
             let legal = |x| {
                 let finite = v.select_less(absmax, most, x, zero);
@@ -59,11 +60,32 @@ fn scale_lanes<V: Vector>(v: V, absmax: &[f32], scales: &mut [f32]) -> [f32; TIL
     inverse
 }
 
+/// The nearest number in [−127, 127]; −127 for what is not a number.
+#[inline(always)]
+fn clamp<V: Vector>(v: V, x: V::F32) -> V::F32 {
+    v.min(v.max(x, v.splat(-127.0)), v.splat(127.0))
+}
+
 /// [`math::round_to_i8`], in the low byte; the lane is the integer plus the bits of [`math::ROUND`].
 #[inline(always)]
-fn round<V: Vector>(v: V, x: V::F32) -> V::I32 {
-    let clamped = v.min(v.max(x, v.splat(-127.0)), v.splat(127.0));
-    v.to_bits(v.add(clamped, v.splat(math::ROUND)))
+pub(super) fn round<V: Vector>(v: V, x: V::F32) -> V::I32 {
+    v.to_bits(v.add(clamp(v, x), v.splat(math::ROUND)))
+}
+
+/// [`math::gelu_absmax`].
+#[inline(always)]
+fn gelu_absmax<V: Vector>(v: V, most: V::F32) -> V::F32 {
+    v.max(gelu(v, most), v.splat(math::GELU_HUMP))
+}
+
+/// [`math::gelu`].
+#[inline(always)]
+fn gelu<V: Vector>(v: V, x: V::F32) -> V::F32 {
+    let limit = v.splat(math::GELU_LIMIT);
+    let a = v.min(v.abs(x), limit);
+    let s = v.sub(limit, a);
+    let root = v.mul(s, v.horner(&math::GELU_ROOT, s));
+    v.sub(v.max(x, v.splat(0.0)), v.mul(v.mul(root, root), a))
 }
 
 /// What [`round`] adds to the integers, `count` times.
@@ -80,13 +102,36 @@ pub(crate) fn quantize_rows<V: Vector>(
     out: &mut [i8],
     scales: &mut [f32],
 ) -> Result<(), ShapeError> {
+    rows::<V, false>(v, x, absmax, out, scales)
+}
+
+/// See [`crate::Kernels::quantize_gelu_rows`].
+#[inline(always)]
+pub(crate) fn quantize_gelu_rows<V: Vector>(
+    v: V,
+    x: &[f32],
+    most: &[f32],
+    out: &mut [i8],
+    scales: &mut [f32],
+) -> Result<(), ShapeError> {
+    rows::<V, true>(v, x, most, out, scales)
+}
+
+#[inline(always)]
+fn rows<V: Vector, const GELU: bool>(
+    v: V,
+    x: &[f32],
+    absmax: &[f32],
+    out: &mut [i8],
+    scales: &mut [f32],
+) -> Result<(), ShapeError> {
     let lanes = check_quantize(x, absmax, out, scales)?;
-    let inverse = scale_lanes(v, absmax, scales);
+    let inverse = scale_lanes::<V, GELU>(v, absmax, scales);
     let rows = x.len() / lanes;
     for_columns!(V, lanes, 4, |column, K| {
         let at = Columns { rows, lanes, column };
         // SAFETY: `x` and `out` have `rows` rows of `lanes` elements, `inverse` one.
-        unsafe { rows_columns::<V, K>(v, x.as_ptr(), inverse.as_ptr(), at, out.as_mut_ptr()) }
+        unsafe { rows_columns::<V, K, GELU>(v, x.as_ptr(), inverse.as_ptr(), at, out.as_mut_ptr()) }
     });
     Ok(())
 }
@@ -94,7 +139,7 @@ pub(crate) fn quantize_rows<V: Vector>(
 /// # Safety
 /// `x` and `out` must be valid for the rows and `inverse` for one row, `K` vectors from the column on.
 #[inline(always)]
-unsafe fn rows_columns<V: Vector, const K: usize>(
+unsafe fn rows_columns<V: Vector, const K: usize, const GELU: bool>(
     v: V,
     x: *const f32,
     inverse: *const f32,
@@ -105,19 +150,13 @@ unsafe fn rows_columns<V: Vector, const K: usize>(
     let inverse = each!([v.splat(0.0); K], |k| unsafe { v.load(inverse.add(at.column + k * V::LANES)) });
     for row in 0..at.rows {
         let start = at.at(row);
-        let quantized = each!([v.splat_i32(0); K], |k| {
+        let scaled = each!([v.splat(0.0); K], |k| {
             // SAFETY: as above.
-            round(v, v.mul(unsafe { v.load(x.add(start + k * V::LANES)) }, inverse[k]))
+            let x = unsafe { v.load(x.add(start + k * V::LANES)) };
+            clamp(v, v.mul(if GELU { gelu(v, x) } else { x }, inverse[k]))
         });
-        if let Some(&four) = quantized.as_slice().as_array() {
-            // SAFETY: as above, all four at once.
-            unsafe { v.store_bytes4(four, out.add(start)) }
-        } else {
-            for (k, q) in quantized.into_iter().enumerate() {
-                // SAFETY: as above.
-                unsafe { v.store_bytes(q, out.add(start + k * V::LANES)) }
-            }
-        }
+        // SAFETY: as above.
+        unsafe { v.store_row(scaled, out.add(start)) }
     }
 }
 
@@ -130,14 +169,37 @@ pub(crate) fn quantize_quads<V: Vector>(
     out: &mut [i8],
     scales: &mut [f32],
 ) -> Result<(), ShapeError> {
+    quads::<V, false>(v, x, absmax, out, scales)
+}
+
+/// See [`crate::Kernels::quantize_gelu_quads`].
+#[inline(always)]
+pub(crate) fn quantize_gelu_quads<V: Vector>(
+    v: V,
+    x: &[f32],
+    most: &[f32],
+    out: &mut [i8],
+    scales: &mut [f32],
+) -> Result<(), ShapeError> {
+    quads::<V, true>(v, x, most, out, scales)
+}
+
+#[inline(always)]
+fn quads<V: Vector, const GELU: bool>(
+    v: V,
+    x: &[f32],
+    absmax: &[f32],
+    out: &mut [i8],
+    scales: &mut [f32],
+) -> Result<(), ShapeError> {
     let lanes = check_quantize(x, absmax, out, scales)?;
     ensure(x.len().is_multiple_of(4 * lanes))?;
-    let inverse = scale_lanes(v, absmax, scales);
+    let inverse = scale_lanes::<V, GELU>(v, absmax, scales);
     let rows = x.len() / lanes;
     for_columns!(V, lanes, 4, |column, K| {
         let at = Columns { rows, lanes, column };
         // SAFETY: `x` and `out` have `rows` rows of `lanes` elements, a multiple of 4 rows; `inverse` has one.
-        unsafe { quads_columns::<V, K>(v, x.as_ptr(), inverse.as_ptr(), at, out.as_mut_ptr()) }
+        unsafe { quads_columns::<V, K, GELU>(v, x.as_ptr(), inverse.as_ptr(), at, out.as_mut_ptr()) }
     });
     Ok(())
 }
@@ -145,7 +207,7 @@ pub(crate) fn quantize_quads<V: Vector>(
 /// # Safety
 /// As [`rows_columns`], with a multiple of 4 rows.
 #[inline(always)]
-unsafe fn quads_columns<V: Vector, const K: usize>(
+unsafe fn quads_columns<V: Vector, const K: usize, const GELU: bool>(
     v: V,
     x: *const f32,
     inverse: *const f32,
@@ -159,7 +221,8 @@ unsafe fn quads_columns<V: Vector, const K: usize>(
             let column = k * V::LANES;
             // SAFETY: as above; four rows from `row` on.
             let load = |i| unsafe { v.load(x.add(at.at(row + i) + column)) };
-            let quads = v.quads(each!([v.splat_i32(0); 4], |i| round(v, v.mul(load(i), inverse))));
+            let value = |i| if GELU { gelu(v, load(i)) } else { load(i) };
+            let quads = v.quads(each!([v.splat_i32(0); 4], |i| round(v, v.mul(value(i), inverse))));
             // SAFETY: 4 rows of bytes hold `lanes` quads.
             unsafe { v.store_i32(quads, out.add(row * at.lanes + 4 * (at.column + column)).cast()) }
         }
@@ -179,7 +242,7 @@ pub(crate) fn quantize_tokens<V: Vector>(
     let lanes = check_quantize(x, absmax, out, scales)?;
     let features = x.len() / lanes;
     ensure(sums.len() == lanes && features > 0)?;
-    let inverse = scale_lanes(v, absmax, scales);
+    let inverse = scale_lanes::<V, false>(v, absmax, scales);
     for_columns!(V, lanes, 1, |column, _K| {
         let at = Columns { rows: features, lanes, column };
         // SAFETY: `x` has `features` rows of `lanes` elements, `inverse` and `sums` one, `out` `lanes` rows of
@@ -237,61 +300,4 @@ unsafe fn tokens_columns<V: Vector>(
     }
     // SAFETY: the vector at the column.
     unsafe { v.store_i32(sum, sums.add(at.column)) }
-}
-
-/// See [`crate::Kernels::row_absmax`]. The order of a maximum does not matter, and what is not a number loses.
-#[inline(always)]
-pub(crate) fn row_absmax<V: Vector>(v: V, x: &[f32]) -> f32 {
-    let mut most = [v.splat(0.0); 4];
-    let mut groups = x.chunks_exact(4 * V::LANES);
-    for group in &mut groups {
-        for (k, most) in most.iter_mut().enumerate() {
-            // SAFETY: a group holds 4 vectors.
-            *most = v.max(v.abs(unsafe { v.load(group.as_ptr().add(k * V::LANES)) }), *most);
-        }
-    }
-    let [a, b, c, d] = most;
-    let mut lanes = [0f32; 16];
-    // SAFETY: the array has 16 ≥ `LANES` elements.
-    unsafe { v.store(v.max(v.max(a, b), v.max(c, d)), lanes.as_mut_ptr()) }
-    // Halves against each other: four steps instead of a chain of sixteen.
-    let mut half = lanes.len() / 2;
-    while half > 0 {
-        let (low, high) = lanes.split_at_mut(half);
-        low.iter_mut().zip(high).for_each(|(low, high)| *low = math::max(*high, *low));
-        half /= 2;
-    }
-    math::max(lanes[0], scalar::row_absmax(groups.remainder()))
-}
-
-/// See [`crate::Kernels::quantize_row`].
-#[inline(always)]
-pub(crate) fn quantize_row<V: Vector>(
-    v: V,
-    x: &[f32],
-    absmax: f32,
-    out: &mut [i8],
-) -> Result<i32, ShapeError> {
-    ensure(x.len() == out.len())?;
-    let inverse = v.splat(inverse_scale(absmax));
-    let mut sums = v.splat_i32(0);
-    let (mut from, mut to) = (x.chunks_exact(4 * V::LANES), out.chunks_exact_mut(4 * V::LANES));
-    for (x, out) in (&mut from).zip(&mut to) {
-        let quantized = each!([v.splat_i32(0); 4], |k| {
-            // SAFETY: a group holds 4 vectors.
-            round(v, v.mul(unsafe { v.load(x.as_ptr().add(k * V::LANES)) }, inverse))
-        });
-        for q in quantized {
-            sums = v.add_i32(sums, q);
-        }
-        // SAFETY: as above.
-        unsafe { v.store_bytes4(quantized, out.as_mut_ptr()) }
-    }
-    let mut lanes = [0i32; 16];
-    // SAFETY: the array has 16 ≥ `LANES` elements.
-    unsafe { v.store_i32(sums, lanes.as_mut_ptr()) }
-    let whole = x.len() - from.remainder().len();
-    let sum = lanes.into_iter().fold(bias(whole).wrapping_neg(), i32::wrapping_add);
-    let rest = scalar::quantize_row(from.remainder(), absmax, to.into_remainder())?;
-    Ok(sum.wrapping_add(rest))
 }

@@ -1,100 +1,106 @@
 //! Softmax over keys.
 
-use super::{Columns, Vector, each, for_columns};
+use super::{Vector, each};
 use crate::ShapeError;
-use crate::math;
+use crate::layout::score_lanes;
 use crate::scalar::attention::check_softmax;
 
 /// See [`crate::Kernels::softmax`].
 #[inline(always)]
 pub(crate) fn softmax<V: Vector>(
     v: V,
-    scores: &[f32],
+    scores: &[i16],
+    most: &[i16],
     out: &mut [u8],
     scales: &mut [f32],
 ) -> Result<(), ShapeError> {
-    let lanes = check_softmax(scores, out, scales)?;
-    let rows = scores.len() / lanes;
-    for_columns!(V, lanes, 2, |column, K| {
-        let at = Columns { rows, lanes, column };
-        // SAFETY: `scores` has `rows` rows of `lanes` elements, `scales` one, and `out` has `lanes` quads for each
-        // four rows.
-        unsafe { columns::<V, K>(v, scores.as_ptr(), at, out.as_mut_ptr(), scales.as_mut_ptr()) }
-    });
+    let lanes = check_softmax(scores, most, out, scales)?;
+    let at = Rows { keys: scores.len() / most.len(), lanes, column: 0 };
+    let (mut at, scores, most) = (at, scores.as_ptr(), most.as_ptr());
+    while at.column < lanes {
+        // SAFETY: `check_softmax` saw the rows of scores, of `score_lanes` elements, and the quads; the groups below
+        // stay inside the lanes, but for a pair of vectors of which the first has all of them.
+        unsafe {
+            if at.column + 4 * V::LANES <= lanes {
+                columns::<V, 2>(v, scores, most, at, out.as_mut_ptr(), scales.as_mut_ptr());
+                at.column += 4 * V::LANES;
+            } else {
+                columns::<V, 1>(v, scores, most, at, out.as_mut_ptr(), scales.as_mut_ptr());
+                at.column += 2 * V::LANES;
+            }
+        }
+    }
     Ok(())
 }
 
+/// Where a group of lanes lies.
+#[derive(Clone, Copy)]
+struct Rows {
+    keys: usize,
+    lanes: usize,
+    column: usize,
+}
+
+/// `K` vectors of 16-bit lanes.
+///
 /// # Safety
-/// `scores` must be valid for the rows and `scales` for one row, `K` vectors from the column on, and `out` for a
-/// row of `lanes` quads for each four rows.
+/// `scores` must be valid for a row of [`score_lanes`] elements for each key, `most` for one, each of them for `K`
+/// vectors of 16-bit lanes from the column on; `out` for a row of `lanes` quads for each four keys, `scales` for
+/// `lanes`. The column is one of the lanes, and if not all lanes of the vectors are, `K` is 1 and half of them are.
 #[inline(always)]
 unsafe fn columns<V: Vector, const K: usize>(
     v: V,
-    scores: *const f32,
-    at: Columns,
+    scores: *const i16,
+    most: *const i16,
+    at: Rows,
     out: *mut u8,
     scales: *mut f32,
 ) {
-    // SAFETY: vector `k` of the group of columns, for each row.
-    let load = |row, k| unsafe { v.load(scores.add(at.at(row) + k * V::LANES)) };
-    let mut most = [v.splat(f32::NEG_INFINITY); K];
-    for row in 0..at.rows {
-        most = each!(most, |k| v.max(load(row, k), most[k]));
-    }
-    let mut sums = [v.splat_i32(0); K];
-    let whole = at.rows / 4 * 4;
-    // SAFETY: 4 rows of bytes hold `lanes` quads; vector `k` of the group of columns.
-    let store = |row, k, quads| unsafe {
-        v.store_i32(quads, out.add(row * at.lanes + 4 * (at.column + k * V::LANES)).cast())
+    let wide = score_lanes(at.lanes);
+    let column = |k: usize| at.column + 2 * k * V::LANES;
+    // Of 16 lanes, a vector of 32 has only the first half.
+    let both = |k: usize| column(k) + V::LANES < at.lanes;
+    // SAFETY: the caller's promise, for each use below.
+    let most = each!([v.splat_i16(0); K], |k| unsafe { v.load_i16(most.add(column(k))) });
+    let weights = |key: usize, k: usize| {
+        // SAFETY: as above.
+        let score = unsafe { v.load_i16(scores.add(key * wide + column(k))) };
+        v.exp2_score(v.sub_i16(most[k], score))
     };
-    for row in (0..whole).step_by(4) {
-        for k in 0..K {
-            let weights = each!([sums[k]; 4], |i| exp2_u8(v, v.sub(load(row + i, k), most[k])));
-            for weight in weights {
-                sums[k] = v.add_i32(sums[k], weight);
+    let mut sums = [[v.splat_i32(0); 2]; K];
+    let mut put = |key: usize, k: usize, quads: [V::I32; 2]| {
+        sums[k] = [v.add_bytes(sums[k][0], quads[0]), v.add_bytes(sums[k][1], quads[1])];
+        // SAFETY: 4 keys' rows of bytes hold `lanes` quads.
+        unsafe {
+            let out = out.add(key * at.lanes + 4 * column(k)).cast::<i32>();
+            v.store_i32(quads[0], out);
+            if both(k) {
+                v.store_i32(quads[1], out.add(V::LANES));
             }
-            store(row, k, join(v, weights));
+        }
+    };
+    let whole = at.keys / 4 * 4;
+    for key in (0..whole).step_by(4) {
+        for k in 0..K {
+            put(key, k, v.quads_i16(each!([v.splat_i16(0); 4], |i| weights(key + i, k))));
         }
     }
-    let rest = at.rows - whole;
+    let rest = at.keys - whole;
     if rest > 0 {
         for k in 0..K {
-            let weights = each!([v.splat_i32(ROUND); 4], |i| {
-                if i < rest { exp2_u8(v, v.sub(load(whole + i, k), most[k])) } else { v.splat_i32(ROUND) }
-            });
-            for weight in weights {
-                sums[k] = v.add_i32(sums[k], weight);
-            }
-            store(whole, k, join(v, weights));
+            let last =
+                each!([v.splat_i16(0); 4], |i| if i < rest { weights(whole + i, k) } else { v.splat_i16(0) });
+            put(whole, k, v.quads_i16(last));
         }
     }
-    let bias = ROUND.wrapping_mul(at.rows.next_multiple_of(4) as i32).wrapping_neg();
-    for (k, sum) in sums.into_iter().enumerate() {
-        let sum = v.to_f32(v.add_i32(sum, v.splat_i32(bias)));
-        let inverse = v.select_less(v.splat(0.0), sum, v.div(v.splat(1.0), sum), v.splat(0.0));
-        // SAFETY: vector `k` of the group of columns.
-        unsafe { v.store(inverse, scales.add(at.column + k * V::LANES)) }
+    for (k, sums) in sums.into_iter().enumerate() {
+        for (half, sum) in sums.into_iter().enumerate() {
+            if half == 0 || both(k) {
+                let sum = v.to_f32(sum);
+                let inverse = v.select_less(v.splat(0.0), sum, v.div(v.splat(1.0), sum), v.splat(0.0));
+                // SAFETY: as above.
+                unsafe { v.store(inverse, scales.add(column(k) + half * V::LANES)) }
+            }
+        }
     }
-}
-
-/// The bits of [`math::ROUND`]: what [`exp2_u8`] adds to the integer.
-const ROUND: i32 = math::ROUND.to_bits() as i32;
-
-/// [`math::exp2_u8`] plus [`ROUND`].
-#[inline(always)]
-fn exp2_u8<V: Vector>(v: V, t: V::F32) -> V::I32 {
-    let t = v.max(t, v.splat(math::EXP2_U8_MIN));
-    let rounded = v.add(t, v.splat(math::ROUND));
-    let f = v.sub(t, v.sub(rounded, v.splat(math::ROUND)));
-    let power = v.shl::<23>(v.to_bits(rounded));
-    let scaled = v.with_bits(v.add_i32(v.to_bits(v.horner(&math::EXP2_U8, f)), power));
-    v.to_bits(v.add(scaled, v.splat(math::ROUND)))
-}
-
-/// [`Vector::quads`] for what [`exp2_u8`] returns: 0..=255 plus [`ROUND`], so that shifts and sums do without masks.
-#[inline(always)]
-fn join<V: Vector>(v: V, [a, b, c, d]: [V::I32; 4]) -> V::I32 {
-    const BIAS: i32 = ROUND.wrapping_mul(0x0101_0101).wrapping_neg();
-    let low = v.add_i32(v.add_i32(a, v.splat_i32(BIAS)), v.shl::<8>(b));
-    v.add_i32(low, v.add_i32(v.shl::<16>(c), v.shl::<24>(d)))
 }

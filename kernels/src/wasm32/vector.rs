@@ -3,6 +3,7 @@
 use core::arch::wasm32::*;
 
 use super::Simd128;
+use crate::math::MANTISSA;
 use crate::vector::Vector;
 
 /// Methods that are one intrinsic each; those that touch no memory are safe wherever this module exists.
@@ -19,6 +20,7 @@ impl Vector for Simd128 {
     const LANES: usize = 4;
     type F32 = v128;
     type I32 = v128;
+    type I16 = v128;
 
     #[inline(always)]
     unsafe fn load(self, from: *const f32) -> v128 {
@@ -49,6 +51,62 @@ impl Vector for Simd128 {
         // SAFETY: as for `load`.
         let bytes = unsafe { v128_load32_zero(from.cast()) };
         i32x4_extend_low_i16x8(i16x8_extend_low_i8x16(bytes))
+    }
+
+    #[inline(always)]
+    unsafe fn load_i16(self, from: *const i16) -> v128 {
+        // SAFETY: as for `load`.
+        unsafe { v128_load(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_i16(self, x: v128, to: *mut i16) {
+        // SAFETY: as for `load`.
+        unsafe { v128_store(to.cast(), x) }
+    }
+
+    #[inline(always)]
+    fn splat_i16(self, x: i16) -> v128 {
+        i16x8_splat(x)
+    }
+
+    #[inline(always)]
+    fn to_score(self, a: v128, b: v128) -> v128 {
+        let most = self.splat(32_767.0);
+        // Conversion and narrowing saturate.
+        let [a, b] = [a, b].map(|x| i32x4_trunc_sat_f32x4(f32x4_nearest(self.min(x, most))));
+        i16x8_narrow_i32x4(a, b)
+    }
+
+    #[inline(always)]
+    fn exp2_score(self, steps: v128) -> v128 {
+        let [c0, c1, c2] = MANTISSA.map(|c| i16x8_splat(c as i16));
+        let r = v128_and(steps, i16x8_splat(31));
+        let mantissa = i16x8_sub(c0, i16x8_mul(r, i16x8_sub(c1, i16x8_mul(r, c2))));
+        // A shift by `octaves + 1` is a multiplication by 2^(15 − octaves), which a table has: its first half gives the
+        // high byte, and through an index that is 8 further on (modulo 16) its second half the low one.
+        let octaves = u16x8_min(u16x8_shr(steps, 5), i16x8_splat(15));
+        let index = v128_xor(v128_or(octaves, i16x8_shl(octaves, 8)), i16x8_splat(8));
+        let powers = i8x16(-128, 64, 32, 16, 8, 4, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+        let power = i8x16_swizzle(powers, index);
+        let (low, high) = (u32x4_extmul_low_u16x8(mantissa, power), u32x4_extmul_high_u16x8(mantissa, power));
+        // The high halves.
+        let shifted = i16x8_shuffle::<1, 3, 5, 7, 9, 11, 13, 15>(low, high);
+        u16x8_shr(i16x8_add(shifted, i16x8_splat(64)), 7)
+    }
+
+    #[inline(always)]
+    fn quads_i16(self, [a, b, c, d]: [v128; 4]) -> [v128; 2] {
+        let (ab, cd) = (v128_or(a, i16x8_shl(b, 8)), v128_or(c, i16x8_shl(d, 8)));
+        [
+            i16x8_shuffle::<0, 8, 1, 9, 2, 10, 3, 11>(ab, cd),
+            i16x8_shuffle::<4, 12, 5, 13, 6, 14, 7, 15>(ab, cd),
+        ]
+    }
+
+    #[inline(always)]
+    fn add_bytes(self, sum: v128, quads: v128) -> v128 {
+        i32x4_add(sum, u32x4_extadd_pairwise_u16x8(u16x8_extadd_pairwise_u8x16(quads)))
     }
 
     #[inline(always)]
@@ -99,6 +157,8 @@ impl Vector for Simd128 {
         fn abs(a) = f32x4_abs;
         fn to_f32(a) = f32x4_convert_i32x4;
         fn add_i32(a, b) = i32x4_add;
+        fn sub_i16(a, b) = i16x8_sub;
+        fn max_i16(a, b) = i16x8_max;
         fn and(a, b) = v128_and;
         fn or(a, b) = v128_or;
     }

@@ -6,6 +6,7 @@ use core::arch::x86_64::*;
 
 use super::cpuid::Features;
 use super::narrow::{Dot, narrow_dense, narrow_kernels};
+use crate::math::MANTISSA;
 use crate::vector::{Vector, float_kernels, vector_operations};
 use crate::{Isa, Kernels};
 
@@ -98,6 +99,7 @@ impl Vector for Sse41 {
     const LANES: usize = 4;
     type F32 = __m128;
     type I32 = __m128i;
+    type I16 = __m128i;
 
     #[inline(always)]
     unsafe fn load(self, from: *const f32) -> __m128 {
@@ -146,6 +148,67 @@ impl Vector for Sse41 {
             let [a, b, c, d] = [low_byte(x[0]), low_byte(x[1]), low_byte(x[2]), low_byte(x[3])];
             let bytes = _mm_packus_epi16(_mm_packus_epi32(a, b), _mm_packus_epi32(c, d));
             _mm_storeu_si128(to.cast(), bytes);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i16(self, from: *const i16) -> __m128i {
+        // SAFETY: as for `load`.
+        unsafe { _mm_loadu_si128(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_i16(self, x: __m128i, to: *mut i16) {
+        // SAFETY: as for `load`.
+        unsafe { _mm_storeu_si128(to.cast(), x) }
+    }
+
+    #[inline(always)]
+    fn to_score(self, a: __m128, b: __m128) -> __m128i {
+        // What is below −32,768 becomes that: out of the range of 32 bits it is the smallest integer, and packing
+        // saturates.
+        // SAFETY: the token proves the instructions, as in all methods below.
+        unsafe {
+            let most = _mm_set1_ps(32_767.0);
+            let (a, b) = (_mm_min_ps(a, most), _mm_min_ps(b, most));
+            _mm_packs_epi32(_mm_cvtps_epi32(a), _mm_cvtps_epi32(b))
+        }
+    }
+
+    #[inline(always)]
+    fn exp2_score(self, steps: __m128i) -> __m128i {
+        // SAFETY: as in `to_score`.
+        unsafe {
+            let [c0, c1, c2] = MANTISSA.map(|c| _mm_set1_epi16(c as i16));
+            let r = _mm_and_si128(steps, _mm_set1_epi16(31));
+            let slope = _mm_sub_epi16(c1, _mm_mullo_epi16(r, c2));
+            let mantissa = _mm_sub_epi16(c0, _mm_mullo_epi16(r, slope));
+            // A shift by `octaves + 1` is a multiplication by 2^(15 − octaves), which a table has: its first half gives
+            // the high byte, and through an index that is 8 further on (modulo 16) its second half the low one.
+            let octaves = _mm_min_epu16(_mm_srli_epi16::<5>(steps), _mm_set1_epi16(15));
+            let index = _mm_add_epi16(_mm_mullo_epi16(octaves, _mm_set1_epi16(0x101)), _mm_set1_epi16(8));
+            let powers = _mm_setr_epi8(-128, 64, 32, 16, 8, 4, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+            let power = _mm_shuffle_epi8(powers, index);
+            _mm_mulhrs_epi16(_mm_mulhi_epu16(mantissa, power), _mm_set1_epi16(256))
+        }
+    }
+
+    #[inline(always)]
+    fn quads_i16(self, [a, b, c, d]: [__m128i; 4]) -> [__m128i; 2] {
+        // SAFETY: as in `to_score`.
+        unsafe {
+            let ab = _mm_or_si128(a, _mm_slli_epi16::<8>(b));
+            let cd = _mm_or_si128(c, _mm_slli_epi16::<8>(d));
+            [_mm_unpacklo_epi16(ab, cd), _mm_unpackhi_epi16(ab, cd)]
+        }
+    }
+
+    #[inline(always)]
+    fn add_bytes(self, sum: __m128i, quads: __m128i) -> __m128i {
+        // SAFETY: as in `to_score`.
+        unsafe {
+            let pairs = _mm_maddubs_epi16(quads, _mm_set1_epi8(1));
+            _mm_add_epi32(sum, _mm_madd_epi16(pairs, _mm_set1_epi16(1)))
         }
     }
 
@@ -202,6 +265,9 @@ impl Vector for Sse41 {
         fn to_bits(a: __m128) -> __m128i = _mm_castps_si128;
         fn with_bits(a: __m128i) -> __m128 = _mm_castsi128_ps;
         fn add_i32(a: __m128i, b: __m128i) -> __m128i = _mm_add_epi32;
+        fn splat_i16(x: i16) -> __m128i = _mm_set1_epi16;
+        fn sub_i16(a: __m128i, b: __m128i) -> __m128i = _mm_sub_epi16;
+        fn max_i16(a: __m128i, b: __m128i) -> __m128i = _mm_max_epi16;
         fn and(a: __m128i, b: __m128i) -> __m128i = _mm_and_si128;
         fn or(a: __m128i, b: __m128i) -> __m128i = _mm_or_si128;
     }

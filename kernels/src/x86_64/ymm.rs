@@ -7,6 +7,7 @@ macro_rules! ymm_vector {
             const LANES: usize = 8;
             type F32 = __m256;
             type I32 = __m256i;
+            type I16 = __m256i;
 
             #[inline(always)]
             unsafe fn load(self, from: *const f32) -> __m256 {
@@ -64,6 +65,70 @@ macro_rules! ymm_vector {
                     let bytes = _mm256_packus_epi16(_mm256_packus_epi32(a, b), _mm256_packus_epi32(c, d));
                     let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
                     _mm256_storeu_si256(to.cast(), _mm256_permutevar8x32_epi32(bytes, order));
+                }
+            }
+
+            #[inline(always)]
+            unsafe fn load_i16(self, from: *const i16) -> __m256i {
+                // SAFETY: as for `load`.
+                unsafe { _mm256_loadu_si256(from.cast()) }
+            }
+
+            #[inline(always)]
+            unsafe fn store_i16(self, x: __m256i, to: *mut i16) {
+                // SAFETY: as for `load`.
+                unsafe { _mm256_storeu_si256(to.cast(), x) }
+            }
+
+            #[inline(always)]
+            fn to_score(self, a: __m256, b: __m256) -> __m256i {
+                // What is below −32,768 becomes that: out of the range of 32 bits it is the smallest integer, and packing
+                // saturates.
+                // SAFETY: the token proves the instructions, as in all methods below.
+                unsafe {
+                    let most = _mm256_set1_ps(32_767.0);
+                    let (a, b) = (_mm256_min_ps(a, most), _mm256_min_ps(b, most));
+                    _mm256_packs_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b))
+                }
+            }
+
+            #[inline(always)]
+            fn exp2_score(self, steps: __m256i) -> __m256i {
+                // SAFETY: as in `to_score`.
+                unsafe {
+                    let [c0, c1, c2] = $crate::math::MANTISSA.map(|c| _mm256_set1_epi16(c as i16));
+                    let r = _mm256_and_si256(steps, _mm256_set1_epi16(31));
+                    let slope = _mm256_sub_epi16(c1, _mm256_mullo_epi16(r, c2));
+                    let mantissa = _mm256_sub_epi16(c0, _mm256_mullo_epi16(r, slope));
+                    // A shift by `octaves + 1` is a multiplication by 2^(15 − octaves), which a table has: its first half gives
+                    // the high byte, and through an index that is 8 further on (modulo 16) its second half the low one.
+                    let octaves = _mm256_min_epu16(_mm256_srli_epi16::<5>(steps), _mm256_set1_epi16(15));
+                    let index = _mm256_add_epi16(
+                        _mm256_mullo_epi16(octaves, _mm256_set1_epi16(0x101)),
+                        _mm256_set1_epi16(8),
+                    );
+                    let powers = _mm_setr_epi8(-128, 64, 32, 16, 8, 4, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+                    let power = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(powers), index);
+                    _mm256_mulhrs_epi16(_mm256_mulhi_epu16(mantissa, power), _mm256_set1_epi16(256))
+                }
+            }
+
+            #[inline(always)]
+            fn quads_i16(self, [a, b, c, d]: [__m256i; 4]) -> [__m256i; 2] {
+                // SAFETY: as in `to_score`.
+                unsafe {
+                    let ab = _mm256_or_si256(a, _mm256_slli_epi16::<8>(b));
+                    let cd = _mm256_or_si256(c, _mm256_slli_epi16::<8>(d));
+                    [_mm256_unpacklo_epi16(ab, cd), _mm256_unpackhi_epi16(ab, cd)]
+                }
+            }
+
+            #[inline(always)]
+            fn add_bytes(self, sum: __m256i, quads: __m256i) -> __m256i {
+                // SAFETY: as in `to_score`.
+                unsafe {
+                    let pairs = _mm256_maddubs_epi16(quads, _mm256_set1_epi8(1));
+                    _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
                 }
             }
 
@@ -126,6 +191,9 @@ macro_rules! ymm_vector {
                 fn to_bits(a: __m256) -> __m256i = _mm256_castps_si256;
                 fn with_bits(a: __m256i) -> __m256 = _mm256_castsi256_ps;
                 fn add_i32(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi32;
+                fn splat_i16(x: i16) -> __m256i = _mm256_set1_epi16;
+                fn sub_i16(a: __m256i, b: __m256i) -> __m256i = _mm256_sub_epi16;
+                fn max_i16(a: __m256i, b: __m256i) -> __m256i = _mm256_max_epi16;
                 fn and(a: __m256i, b: __m256i) -> __m256i = _mm256_and_si256;
                 fn or(a: __m256i, b: __m256i) -> __m256i = _mm256_or_si256;
             }

@@ -9,14 +9,14 @@ use alloc::vec::Vec;
 use blockspan_kernels::matrix::{Matrix, PackedMatrix, pack_input_block, pack_output_block};
 use blockspan_kernels::{DenseRows, Embeddings, Epilogue, Kernels, Table};
 
-use super::products::aligned;
+use super::products::{aligned, attention_weights};
 use super::random::{Floats, Random};
 
 /// What [`fingerprint`] gives for ordinary activations.
-pub const ORDINARY: u64 = 0x9363_5d5c_967a_f890;
+pub const ORDINARY: u64 = 0x3444_8816_4fb2_e5c7;
 
 /// What [`fingerprint`] gives for denormal ones, on machines that do not flush them to zero.
-pub const DENORMAL: u64 = 0x63f5_5612_ede2_ae39;
+pub const DENORMAL: u64 = 0xeee5_3a94_cb71_f3a4;
 
 /// FNV-1a.
 struct Hash(u64);
@@ -83,14 +83,16 @@ fn products(kernels: &dyn Kernels, random: &mut Random, lanes: usize, activation
         let matrix = PackedMatrix::validate(bytemuck::cast_slice(&packed)).unwrap().view().unwrap();
         let mut out = random.floats(ROWS * lanes, activations);
         for form in 0..3 {
-            let mut absmax = vec![0.0; lanes];
+            let mut most = vec![0.0; lanes];
             let epilogue = match form {
                 0 => Epilogue::Add,
-                1 => Epilogue::Gelu { absmax: &mut absmax },
+                1 => Epilogue::Most { most: &mut most },
                 _ => Epilogue::Store,
             };
             match &matrix {
                 Matrix::OutputBlock(m) => {
+                    let mut x = x.clone();
+                    kernels.arrange_rows(lanes, &mut x);
                     kernels.output_block(m, 0..ROWS / 4, &x, &x_scales, epilogue, &mut out)
                 }
                 Matrix::InputBlock(m) => {
@@ -99,16 +101,17 @@ fn products(kernels: &dyn Kernels, random: &mut Random, lanes: usize, activation
             }
             .unwrap();
             hash.add(&out);
-            hash.add(&absmax);
+            hash.add(&most);
         }
     }
     let values = int8(random, ROWS * COLS);
     let sums: Vec<i32> = values.chunks(COLS).map(|row| row.iter().map(|&w| i32::from(w)).sum()).collect();
     let rows = DenseRows { values: &values, stride: COLS, cols: COLS, sums: &sums, scales: &scales };
+    let (weights, scales) = attention_weights(kernels, &rows, &x, &x_scales);
+    hash.add(&weights);
+    hash.add(&scales);
     let mut out = vec![0.0; ROWS * lanes];
-    kernels.dense_i8(&rows, &x, &x_scales, &mut out).unwrap();
-    hash.add(&out);
-    kernels.dense_u8(&rows, bytemuck::cast_slice(&x), &x_scales, &mut out).unwrap();
+    kernels.context(&rows, bytemuck::cast_slice(&x), &x_scales, &mut out).unwrap();
     hash.add(&out);
 }
 
@@ -119,20 +122,26 @@ fn vectors(kernels: &dyn Kernels, random: &mut Random, lanes: usize, activations
     kernels.absmax(&x, &mut absmax).unwrap();
     hash.add(&absmax);
     kernels.quantize_rows(&x, &absmax, &mut int8, &mut scales).unwrap();
+    kernels.arrange_rows(lanes, &mut int8);
     hash.add(&int8);
+    kernels.quantize_gelu_rows(&x, &absmax, &mut int8, &mut scales).unwrap();
+    kernels.arrange_rows(lanes, &mut int8);
+    hash.add(&int8);
+    hash.add(&scales);
     kernels.quantize_quads(&x, &absmax, &mut int8, &mut scales).unwrap();
     hash.add(&int8);
     kernels.quantize_tokens(&x, &absmax, &mut int8, &mut scales, &mut sums).unwrap();
     hash.add(&int8);
     hash.add(&scales);
     hash.add(&sums);
-    hash.add(&[kernels.row_absmax(&x)]);
-    hash.add(&[kernels.quantize_row(&x, 2.0, &mut int8).unwrap()]);
+    kernels.quantize_gelu_quads(&x, &absmax, &mut int8, &mut scales).unwrap();
     hash.add(&int8);
-    let mut weights = vec![0u8; COLS * lanes];
-    kernels.softmax(&x, &mut weights, &mut scales).unwrap();
-    hash.add(&weights);
-    hash.add(&scales);
+    let (mut of_channels, mut sums) = (vec![0.0; COLS], vec![0; COLS]);
+    kernels.channel_absmax(&x, lanes - 3, &mut of_channels).unwrap();
+    hash.add(&of_channels);
+    kernels.quantize_channels(&x, lanes - 3, &of_channels, &mut int8, lanes, &mut sums).unwrap();
+    hash.add(&int8);
+    hash.add(&sums);
     let (gamma, beta) = (random.floats(COLS, activations), random.floats(COLS, activations));
     let mut normal = x.clone();
     kernels.layer_norm(&mut normal, &gamma, &beta, 1e-12, &mut absmax).unwrap();

@@ -59,9 +59,19 @@ pub fn quantize(kernels: &dyn Kernels) {
         &mut [f32],
         &mut [i32],
     ) -> Result<(), blockspan_kernels::ShapeError>;
-    let forms: [(&str, usize, Quantize); 3] = [
-        ("rows", 1, |k, x, absmax, out, scales, _| k.quantize_rows(x, absmax, out, scales)),
+    let forms: [(&str, usize, Quantize); 5] = [
+        ("rows", 1, |k, x, absmax, out, scales, _| {
+            k.quantize_rows(x, absmax, out, scales)?;
+            k.arrange_rows(absmax.len(), out);
+            Ok(())
+        }),
+        ("rows of GELU", 1, |k, x, most, out, scales, _| {
+            k.quantize_gelu_rows(x, most, out, scales)?;
+            k.arrange_rows(most.len(), out);
+            Ok(())
+        }),
         ("quads", 4, |k, x, absmax, out, scales, _| k.quantize_quads(x, absmax, out, scales)),
+        ("quads of GELU", 4, |k, x, most, out, scales, _| k.quantize_gelu_quads(x, most, out, scales)),
         ("tokens", 1, |k, x, absmax, out, scales, sums| k.quantize_tokens(x, absmax, out, scales, sums)),
     ];
     for (form, multiple, quantize) in forms {
@@ -84,42 +94,29 @@ pub fn quantize(kernels: &dyn Kernels) {
     }
 }
 
-pub fn quantize_rows_of_any_length(kernels: &dyn Kernels) {
-    let mut random = Random::new(2);
-    for len in (0..140).chain([384, 1000]) {
-        for kind in Floats::ALL {
-            let x = random.floats(len, kind);
-            let (expected, got) = (Scalar.row_absmax(&x), kernels.row_absmax(&x));
-            assert_same_bits(&[expected], &[got], &(len, kind));
-            for absmax in [expected, 1.0, 0.0, f32::NAN, f32::INFINITY] {
-                let run = |kernels: &dyn Kernels| {
-                    let mut out = vec![99i8; len];
-                    let sum = kernels.quantize_row(&x, absmax, &mut out).unwrap();
-                    (out, sum)
-                };
-                assert_eq!(run(&Scalar), run(kernels), "{len} {kind:?} {absmax}");
+pub fn channels(kernels: &dyn Kernels) {
+    shapes(&[0, 1, 2, 3, 17, 64], |channels, lanes, kind, random| {
+        let x = random.floats(channels * lanes, kind);
+        for tokens in [0, 1, lanes / 2 + 1, lanes - 1, lanes] {
+            let case = (channels, lanes, kind, tokens);
+            let before =
+                random.floats(channels, Floats::Bell(0.1)).into_iter().map(f32::abs).collect::<Vec<_>>();
+            let (mut expected, mut got) = (before.clone(), before);
+            Scalar.channel_absmax(&x, tokens, &mut expected).unwrap();
+            kernels.channel_absmax(&x, tokens, &mut got).unwrap();
+            assert_same_bits(&expected, &got, &case);
+            for (channel, most) in expected.iter_mut().enumerate() {
+                let odd = [*most, *most, 0.0, f32::NAN, f32::INFINITY, 0.01, 1e-31];
+                *most = odd[channel % odd.len()];
             }
+            let stride = lanes + random.below(40);
+            let run = |kernels: &dyn Kernels| {
+                let (mut out, mut sums) = (vec![99i8; channels * stride], vec![7; channels]);
+                kernels.quantize_channels(&x, tokens, &expected, &mut out, stride, &mut sums).unwrap();
+                (out, sums)
+            };
+            assert!(run(&Scalar) == run(kernels), "{case:?}: other integers");
         }
-    }
-}
-
-pub fn softmax(kernels: &dyn Kernels) {
-    shapes(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 63, 66], |keys, lanes, kind, random| {
-        let mut scores = random.floats(keys * lanes, kind);
-        // Padding keys and tokens that look at nothing.
-        for score in &mut scores {
-            if random.below(10) == 0 {
-                *score = f32::NEG_INFINITY;
-            }
-        }
-        let run = |kernels: &dyn Kernels| {
-            let (mut out, mut scales) = (vec![9u8; keys.next_multiple_of(4) * lanes], vec![9.0; lanes]);
-            kernels.softmax(&scores, &mut out, &mut scales).unwrap();
-            (out, scales)
-        };
-        let (expected, got) = (run(&Scalar), run(kernels));
-        assert_same_bits(&expected.1, &got.1, &(keys, lanes, kind));
-        assert!(expected.0 == got.0, "{keys} keys, {lanes} lanes, {kind:?}: other weights");
     });
 }
 
@@ -193,7 +190,7 @@ pub fn embed(kernels: &dyn Kernels) {
 
 pub fn refuses_wrong_shapes(kernels: &dyn Kernels) {
     let (x, mut out, mut bytes) = ([0f32; 128], [0f32; 128], [0i8; 128]);
-    let (mut scales, mut sums) = ([0f32; 64], [0i32; 64]);
+    let (mut scales, mut sums, scores) = ([0f32; 64], [0i32; 64], [0i16; 128]);
     let refused = [
         kernels.absmax(&x, &mut out[..17]),
         kernels.absmax(&x, &mut out[..0]),
@@ -202,8 +199,18 @@ pub fn refuses_wrong_shapes(kernels: &dyn Kernels) {
         kernels.quantize_rows(&x, &x[..64], &mut bytes, &mut scales[..63]),
         kernels.quantize_quads(&x, &x[..64], &mut bytes, &mut scales),
         kernels.quantize_tokens(&x, &x[..64], &mut bytes, &mut scales, &mut sums[..63]),
-        kernels.quantize_row(&x, 1.0, &mut bytes[..127]).map(|_| ()),
-        kernels.softmax(&x, &mut [0u8; 255], &mut scales),
+        kernels.quantize_gelu_rows(&x, &x[..64], &mut bytes[..127], &mut scales),
+        kernels.quantize_gelu_quads(&x, &x[..64], &mut bytes, &mut scales),
+        kernels.channel_absmax(&x, 65, &mut out[..2]),
+        kernels.channel_absmax(&x, 64, &mut out[..3]),
+        kernels.channel_absmax(&x[..34], 16, &mut out[..2]),
+        kernels.quantize_channels(&x, 64, &out[..2], &mut bytes, 63, &mut sums[..2]),
+        kernels.quantize_channels(&x, 64, &out[..2], &mut bytes, 65, &mut sums[..2]),
+        kernels.quantize_channels(&x, 64, &out[..2], &mut bytes, 64, &mut sums[..1]),
+        kernels.quantize_channels(&x, 64, &out[..2], &mut bytes, usize::MAX, &mut sums[..2]),
+        kernels.softmax(&scores, &scores[..64], &mut [0u8; 255], &mut scales),
+        kernels.softmax(&scores, &scores[..63], &mut [0u8; 256], &mut scales),
+        kernels.softmax(&scores[..65], &scores[..64], &mut [0u8; 256], &mut scales),
         kernels.layer_norm(&mut out, &[1.0; 2], &[1.0; 1], 1e-5, &mut scales),
         kernels.layer_norm(&mut out, &[1.0; 3], &[1.0; 3], 1e-5, &mut scales),
         kernels.linear_f32(&[0.0; 4], &[0.0; 2], &x, &mut out[..127]),

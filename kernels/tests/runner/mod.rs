@@ -16,11 +16,11 @@ pub fn everything(kernels: &dyn Kernels) {
     products::output_block(kernels);
     products::input_block(kernels);
     products::dense(kernels);
+    products::scores_of_any_size(kernels);
     products::refuses_wrong_shapes(kernels);
     floats::absmax(kernels);
     floats::quantize(kernels);
-    floats::quantize_rows_of_any_length(kernels);
-    floats::softmax(kernels);
+    floats::channels(kernels);
     floats::layer_norm(kernels);
     floats::embed(kernels);
     floats::linear(kernels);

@@ -3,6 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use blockspan_kernels::layout::score_lanes;
 use blockspan_kernels::matrix::{MAX_PANEL_COLS, Matrix, PackedMatrix, pack_input_block, pack_output_block};
 use blockspan_kernels::scalar::Scalar;
 use blockspan_kernels::{DenseRows, Epilogue, Kernels};
@@ -125,22 +126,22 @@ fn check(
         let both = [&Scalar as &dyn Kernels, kernels].map(|kernels| {
             let mut results = Vec::new();
             for form in 0..3 {
-                let (mut out, mut absmax) = (before.clone(), vec![0.25; lanes]);
+                let (mut out, mut most) = (before.clone(), vec![0.25; lanes]);
                 let epilogue = match form {
                     0 => Epilogue::Store,
                     1 => Epilogue::Add,
-                    _ => Epilogue::Gelu { absmax: &mut absmax },
+                    _ => Epilogue::Most { most: &mut most },
                 };
                 run(kernels, strips.clone(), &x_scales, epilogue, &mut out);
-                results.push((out, absmax));
+                results.push((out, most));
             }
             results
         });
         let [expected, got] = &both;
         for (form, (expected, got)) in expected.iter().zip(got).enumerate() {
-            let case = (case, &strips, ["store", "add", "gelu"][form]);
+            let case = (case, &strips, ["store", "add", "most"][form]);
             assert_same_bits(&expected.0, &got.0, &case);
-            assert_same_bits(&expected.1, &got.1, &(case, "absmax"));
+            assert_same_bits(&expected.1, &got.1, &(case, "the largest"));
         }
     }
 }
@@ -162,6 +163,8 @@ pub fn output_block(kernels: &dyn Kernels) {
             lanes,
             &(rows, cols, lanes, density, fill),
             |k, strips, x_scales, epilogue, out| {
+                let mut x = x.clone();
+                k.arrange_rows(lanes, &mut x);
                 k.output_block(&matrix, strips, &x, x_scales, epilogue, out).unwrap();
             },
         );
@@ -214,14 +217,67 @@ pub fn dense(kernels: &dyn Kernels) {
             };
             let x_scales = random.floats(lanes, Floats::Bell(0.01));
             let both = [&Scalar as &dyn Kernels, kernels].map(|k| {
-                let (mut i8_out, mut u8_out) = (vec![9.0; rows * lanes], vec![9.0; rows * lanes]);
-                k.dense_i8(&dense, &signed, &x_scales, &mut i8_out).unwrap();
-                k.dense_u8(&dense, &unsigned, &x_scales, &mut u8_out).unwrap();
-                (i8_out, u8_out)
+                let mut context = vec![9.0; rows * lanes];
+                k.context(&dense, &unsigned, &x_scales, &mut context).unwrap();
+                (context, attention_weights(k, &dense, &signed, &x_scales))
             });
             let [expected, got] = &both;
-            assert_same_bits(&expected.0, &got.0, &(rows, cols, lanes, fill, "i8"));
-            assert_same_bits(&expected.1, &got.1, &(rows, cols, lanes, fill, "u8"));
+            assert_same_bits(&expected.0, &got.0, &(rows, cols, lanes, fill, "context"));
+            assert_same_bits(&expected.1.1, &got.1.1, &(rows, cols, lanes, fill, "softmax"));
+            assert!(expected.1.0 == got.1.0, "{:?}: other weights", (rows, cols, lanes, fill));
+        }
+    }
+}
+
+/// Scores, whose order is the instruction set's own, and the softmax over them: weights and scales.
+///
+/// Scores come in two parts, as from tiles of keys; the scales make them lie apart by some octaves.
+pub fn attention_weights(
+    kernels: &dyn Kernels,
+    rows: &DenseRows<'_>,
+    x: &[i8],
+    x_scales: &[f32],
+) -> (Vec<u8>, Vec<f32>) {
+    let (count, lanes) = (rows.sums.len(), x_scales.len());
+    let wide = score_lanes(lanes);
+    let (mut scores, mut most) = (vec![9i16; count * wide], vec![i16::MIN; wide]);
+    let first = count / 2;
+    for part in [0..first, first..count] {
+        let rows = DenseRows {
+            values: rows.values.get(part.start * rows.stride..).unwrap_or_default(),
+            sums: &rows.sums[part.clone()],
+            scales: &rows.scales[part.clone()],
+            ..*rows
+        };
+        kernels
+            .scores(&rows, x, x_scales, &mut most, &mut scores[part.start * wide..part.end * wide])
+            .unwrap();
+    }
+    let (mut weights, mut scales) = (vec![9u8; count.next_multiple_of(4) * lanes], vec![9.0; lanes]);
+    kernels.softmax(&scores, &most, &mut weights, &mut scales).unwrap();
+    (weights, scales)
+}
+
+/// Scores of all sizes against the definition, through a product of one column that makes them.
+pub fn scores_of_any_size(kernels: &dyn Kernels) {
+    let mut random = Random::new(7);
+    for lanes in [16, 32, 64] {
+        for keys in [1, 2, 3, 4, 5, 6, 7, 8, 63, 66, 384] {
+            for kind in Floats::ALL {
+                let values = random.many(keys * 4, |r| Fill::Random.weight(r));
+                let x = random.many(4 * lanes, |r| Fill::Random.weight(r));
+                let sums: Vec<i32> =
+                    values.chunks(4).map(|row| row.iter().map(|&w| i32::from(w)).sum()).collect();
+                let scales = random.floats(keys, kind);
+                let rows = DenseRows { values: &values, stride: 4, cols: 4, sums: &sums, scales: &scales };
+                for x_scale in [1.0, 1e-2, 1e-30] {
+                    let x_scales: Vec<f32> = random.floats(lanes, Floats::Bell(x_scale));
+                    let expected = attention_weights(&Scalar, &rows, &x, &x_scales);
+                    let got = attention_weights(kernels, &rows, &x, &x_scales);
+                    assert_same_bits(&expected.1, &got.1, &(keys, lanes, kind, x_scale));
+                    assert!(expected.0 == got.0, "{:?}: other weights", (keys, lanes, kind, x_scale));
+                }
+            }
         }
     }
 }
@@ -235,7 +291,7 @@ pub fn refuses_wrong_shapes(kernels: &dyn Kernels) {
     ];
     for packed in &packed {
         let matrix = PackedMatrix::validate(bytemuck::cast_slice(packed)).unwrap().view().unwrap();
-        for (strips, x_len, lanes, absmax_len, out_len) in [
+        for (strips, x_len, lanes, most_len, out_len) in [
             (0..3, 8 * 16, 16, 16, 12 * 16),
             (core::ops::Range { start: 2, end: 1 }, 8 * 16, 16, 16, 0),
             (0..2, 8 * 16 - 1, 16, 16, 8 * 16),
@@ -247,9 +303,9 @@ pub fn refuses_wrong_shapes(kernels: &dyn Kernels) {
             (0..1, 8 * 16, 16, 16, 8 * 16),
             (usize::MAX..usize::MAX, 8 * 16, 16, 16, 0),
         ] {
-            let (x, mut absmax, mut out) = (vec![0i8; x_len], vec![0f32; absmax_len], vec![0f32; out_len]);
-            let epilogue = Epilogue::Gelu { absmax: &mut absmax };
-            let case = (matrix.pattern(), &strips, x_len, lanes, absmax_len, out_len);
+            let (x, mut most, mut out) = (vec![0i8; x_len], vec![0f32; most_len], vec![0f32; out_len]);
+            let epilogue = Epilogue::Most { most: &mut most };
+            let case = (matrix.pattern(), &strips, x_len, lanes, most_len, out_len);
             let result = match &matrix {
                 Matrix::OutputBlock(m) => {
                     kernels.output_block(m, strips.clone(), &x, &ones[..lanes], epilogue, &mut out)
@@ -274,10 +330,19 @@ pub fn refuses_wrong_shapes(kernels: &dyn Kernels) {
         let dense =
             DenseRows { values: &values[..len], stride, cols, sums: &[8; 8][..rows], scales: &ones[..rows] };
         let case = (len, stride, cols, rows, x_len, out_len);
-        let mut out = vec![0f32; out_len];
-        assert!(kernels.dense_i8(&dense, &vec![0; x_len], &ones[..16], &mut out).is_err(), "{case:?}");
-        assert!(kernels.dense_u8(&dense, &vec![0; x_len], &ones[..16], &mut out).is_err(), "{case:?}");
+        let (mut out, mut scores, mut most) = (vec![0f32; out_len], vec![0i16; 2 * out_len], [0i16; 32]);
+        let x = vec![0; x_len];
+        assert!(kernels.scores(&dense, &x, &ones[..16], &mut most, &mut scores).is_err(), "{case:?}");
+        let x = vec![0; x_len];
+        assert!(kernels.context(&dense, &x, &ones[..16], &mut out).is_err(), "{case:?}");
     }
+    let dense = DenseRows { values: &values, stride: 8, cols: 8, sums: &[8; 4], scales: &ones[..4] };
+    let (mut scores, x) = ([0i16; 128], [0i8; 128]);
+    assert!(
+        kernels.scores(&dense, &x, &ones[..16], &mut [0; 16], &mut scores).is_err(),
+        "half of the largest"
+    );
+    assert!(kernels.scores(&dense, &x, &ones[..16], &mut [0; 32], &mut scores[..64]).is_err(), "narrow rows");
 }
 
 /// The bytes at a multiple of 4 in memory.

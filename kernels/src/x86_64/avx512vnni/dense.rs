@@ -1,4 +1,4 @@
-//! The dense product of attention: 6 rows × 64 lanes in 24 accumulators.
+//! The dense products of attention: 6 rows × 64 lanes in 24 accumulators.
 //!
 //! For each quad of columns: 4 vectors of activations, and for each row one broadcast of 4 weights and 4 `vpdpbusd`.
 
@@ -7,38 +7,56 @@ use core::array::from_fn;
 
 use super::Avx512Vnni;
 use crate::DenseRows;
-use crate::vector::Vector;
+use crate::vector::DenseSink;
 
-/// The product for tiles of `16 · K` lanes, `R` rows at a time.
-///
-/// `SIGNED`: `x` is int8, otherwise u8.
+/// The product with tiles of `lanes` lanes; `SIGNED`: `x` is int8, otherwise u8.
 ///
 /// # Safety
-/// `x` must be valid for `cols / 4` rows of `16 · K` quads, `x_scales` for `16 · K` elements and `out` for a row of as
-/// many for each of `rows`, whose slices must be as long as its documentation says. The features must be there.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(super) unsafe fn rows<const K: usize, const R: usize, const SIGNED: bool>(
+/// `x` must be valid for `cols / 4` rows of `lanes` quads, 16, 32 or 64; the slices of `rows` must be as long as its
+/// documentation says, and `sink` good for its rows and the lanes. The features must be there.
+pub(super) unsafe fn product<const SIGNED: bool>(
     v: Avx512Vnni,
     rows: &DenseRows<'_>,
     x: *const u8,
-    x_scales: *const f32,
-    out: *mut f32,
+    lanes: usize,
+    sink: impl DenseSink<Avx512Vnni>,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match lanes {
+            64 => all_rows::<4, 6, SIGNED>(v, rows, x, sink),
+            32 => all_rows::<2, 8, SIGNED>(v, rows, x, sink),
+            _ => all_rows::<1, 8, SIGNED>(v, rows, x, sink),
+        }
+    }
+}
+
+/// The product for tiles of `16 · K` lanes, `R` rows at a time.
+///
+/// # Safety
+/// As for [`product`].
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn all_rows<const K: usize, const R: usize, const SIGNED: bool>(
+    v: Avx512Vnni,
+    rows: &DenseRows<'_>,
+    x: *const u8,
+    sink: impl DenseSink<Avx512Vnni>,
 ) {
     let count = rows.sums.len();
     // SAFETY: each call gets rows below `count`.
     unsafe {
         if count < R {
             for row in 0..count {
-                group::<K, 1, SIGNED>(v, rows, row, x, x_scales, out);
+                group::<K, 1, SIGNED>(v, rows, row, x, sink);
             }
             return;
         }
         for row in (0..=count - R).step_by(R) {
-            group::<K, R, SIGNED>(v, rows, row, x, x_scales, out);
+            group::<K, R, SIGNED>(v, rows, row, x, sink);
         }
         if !count.is_multiple_of(R) {
             // Some rows for a second time, to the same effect: cheaper than fewer at a time.
-            group::<K, R, SIGNED>(v, rows, count - R, x, x_scales, out);
+            group::<K, R, SIGNED>(v, rows, count - R, x, sink);
         }
     }
 }
@@ -46,7 +64,7 @@ pub(super) unsafe fn rows<const K: usize, const R: usize, const SIGNED: bool>(
 /// Rows `first .. first + R`.
 ///
 /// # Safety
-/// As for [`rows`]; these rows exist.
+/// As for [`product`]; these rows exist.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn group<const K: usize, const R: usize, const SIGNED: bool>(
@@ -54,8 +72,7 @@ unsafe fn group<const K: usize, const R: usize, const SIGNED: bool>(
     rows: &DenseRows<'_>,
     first: usize,
     x: *const u8,
-    x_scales: *const f32,
-    out: *mut f32,
+    sink: impl DenseSink<Avx512Vnni>,
 ) {
     let lanes = 16 * K;
     // SAFETY: the rows exist, and each slice has what the documentation of `DenseRows` says.
@@ -77,12 +94,6 @@ unsafe fn group<const K: usize, const R: usize, const SIGNED: bool>(
                 }
             }
         }
-        for (r, acc) in acc.into_iter().enumerate() {
-            let scale = v.splat(*rows.scales.as_ptr().add(first + r));
-            for (k, acc) in acc.into_iter().enumerate() {
-                let y = v.mul(v.mul(v.to_f32(acc), v.load(x_scales.add(16 * k))), scale);
-                v.store(y, out.add((first + r) * lanes + 16 * k));
-            }
-        }
+        sink.put(v, &acc, first, 0);
     }
 }

@@ -10,7 +10,7 @@ use core::ops::Range;
 use super::super::index::block_rows;
 use super::Avx512Vnni;
 use crate::matrix::InputBlock;
-use crate::vector::{ADD, Finish, GELU, Rows, STORE};
+use crate::vector::{ADD, Finish, MOST, Rows, STORE};
 
 /// Rows whose sums wait in the buffer: 16 KiB for 64 lanes.
 const CHUNK: usize = 64;
@@ -35,13 +35,13 @@ pub(super) unsafe fn product(
         match (lanes, finish.kind()) {
             (64, STORE) => rows::<4, 2, 8, STORE>(v, matrix, range, x, finish, out),
             (64, ADD) => rows::<4, 2, 8, ADD>(v, matrix, range, x, finish, out),
-            (64, _) => rows::<4, 2, 8, GELU>(v, matrix, range, x, finish, out),
+            (64, _) => rows::<4, 2, 8, MOST>(v, matrix, range, x, finish, out),
             (32, STORE) => rows::<2, 4, 7, STORE>(v, matrix, range, x, finish, out),
             (32, ADD) => rows::<2, 4, 7, ADD>(v, matrix, range, x, finish, out),
-            (32, _) => rows::<2, 4, 7, GELU>(v, matrix, range, x, finish, out),
+            (32, _) => rows::<2, 4, 7, MOST>(v, matrix, range, x, finish, out),
             (_, STORE) => rows::<1, 4, 6, STORE>(v, matrix, range, x, finish, out),
             (_, ADD) => rows::<1, 4, 6, ADD>(v, matrix, range, x, finish, out),
-            (_, _) => rows::<1, 4, 6, GELU>(v, matrix, range, x, finish, out),
+            (_, _) => rows::<1, 4, 6, MOST>(v, matrix, range, x, finish, out),
         }
     }
 }

@@ -2,19 +2,21 @@
 //!
 //! `vpdpbusd` multiplies unsigned by signed bytes, so activations are made unsigned by flipping their top bit, which
 //! adds 128, and an accumulator starts at −128 · (sum of the row's weights). All of that wraps, and the result fits.
+//! Rows of activations lie in memory that way already; see [`rows`].
 
 mod dense;
 mod input_block;
 mod output_block;
+mod rows;
 mod vector;
 
 use core::ops::Range;
 
 use super::cpuid::Features;
 use crate::matrix::{InputBlock, OutputBlock};
-use crate::scalar::attention::check_dense;
+use crate::scalar::attention::{check_context, check_scores};
 use crate::scalar::block_sparse::check_product;
-use crate::vector::{Finish, float_kernels};
+use crate::vector::{Context, Finish, Scores, float_kernels};
 use crate::{DenseRows, Epilogue, Isa, Kernels, ShapeError};
 
 /// Proof that AVX-512 F, BW, VL and VNNI can be used.
@@ -29,30 +31,6 @@ impl Avx512Vnni {
 
     pub(super) fn kernels() -> Option<&'static dyn Kernels> {
         Self::new().map(|_| &Self(()) as &dyn Kernels)
-    }
-}
-
-impl Avx512Vnni {
-    /// Both dense products; `x` as bytes.
-    fn dense<const SIGNED: bool>(
-        self,
-        rows: &DenseRows<'_>,
-        x: &[u8],
-        x_scales: &[f32],
-        out: &mut [f32],
-    ) -> Result<(), ShapeError> {
-        let lanes = check_dense(rows, x.len(), x_scales, out)?;
-        let (x, x_scales, out) = (x.as_ptr(), x_scales.as_ptr(), out.as_mut_ptr());
-        // SAFETY: the token proves the instructions. `check_dense` saw that the slices of `rows` are long enough, that
-        // `x` has `cols / 4` rows of `lanes` quads, `out` one of `lanes` floats for each row, and `x_scales` `lanes`.
-        unsafe {
-            match lanes {
-                64 => dense::rows::<4, 6, SIGNED>(self, rows, x, x_scales, out),
-                32 => dense::rows::<2, 8, SIGNED>(self, rows, x, x_scales, out),
-                _ => dense::rows::<1, 8, SIGNED>(self, rows, x, x_scales, out),
-            }
-        }
-        Ok(())
     }
 }
 
@@ -98,24 +76,38 @@ impl Kernels for Avx512Vnni {
         Ok(())
     }
 
-    fn dense_i8(
+    fn arrange_rows(&self, lanes: usize, rows: &mut [i8]) {
+        rows::arrange(lanes, rows);
+    }
+
+    fn scores(
         &self,
         rows: &DenseRows<'_>,
         x: &[i8],
         x_scales: &[f32],
-        out: &mut [f32],
+        most: &mut [i16],
+        out: &mut [i16],
     ) -> Result<(), ShapeError> {
-        self.dense::<true>(rows, bytemuck::cast_slice(x), x_scales, out)
+        let lanes = check_scores(rows, x.len(), x_scales, most, out)?;
+        let sink = Scores::new(rows, x_scales, most, out);
+        // SAFETY: the token proves the instructions. `check_scores` saw that the slices of `rows` are long enough, that
+        // `x` has `cols / 4` rows of `lanes` quads, and `out` a row for each row.
+        unsafe { dense::product::<true>(*self, rows, x.as_ptr().cast(), lanes, sink) }
+        Ok(())
     }
 
-    fn dense_u8(
+    fn context(
         &self,
         rows: &DenseRows<'_>,
         x: &[u8],
         x_scales: &[f32],
         out: &mut [f32],
     ) -> Result<(), ShapeError> {
-        self.dense::<false>(rows, x, x_scales, out)
+        let lanes = check_context(rows, x.len(), x_scales, out)?;
+        let sink = Context::new(rows, x_scales, out);
+        // SAFETY: as for `scores`.
+        unsafe { dense::product::<false>(*self, rows, x.as_ptr(), lanes, sink) }
+        Ok(())
     }
 
     float_kernels!("avx512f,avx512bw,avx512vl,avx512vnni");

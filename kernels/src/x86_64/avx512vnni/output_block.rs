@@ -1,8 +1,8 @@
 //! The output-block product: a strip of 4 outputs × 64 lanes in 16 accumulators.
 //!
 //! For each tile of 4 columns: 4 rows of the activations, interleaved to quads of bytes by two levels of unpacking, and
-//! 16 `vpdpbusd` with 4 broadcast weights. Unpacking works inside blocks of 128 bits, so that quads (and sums) of
-//! lanes 16b + 4j .. 16b + 4j + 4 lie in block b of vector j; the strip's end puts the blocks in order.
+//! 16 `vpdpbusd` with 4 broadcast weights. The order of the rows ([`super::rows`]) makes the sums come out in the order
+//! of the lanes.
 //!
 //! A tile of tokens with 32 or 16 lanes leaves room for the rows of 2 or 4 tiles of columns side by side: `PARTS`. Each
 //! has its own weights, and the strip's end adds the parts.
@@ -14,7 +14,7 @@ use core::ops::Range;
 use super::super::index::tile_rows_bmi2;
 use super::Avx512Vnni;
 use crate::matrix::OutputBlock;
-use crate::vector::{ADD, Finish, GELU, Rows, STORE};
+use crate::vector::{ADD, Finish, MOST, Rows, STORE};
 
 /// The product with some strips.
 ///
@@ -35,13 +35,13 @@ pub(super) unsafe fn product(
         match (lanes, finish.kind()) {
             (64, STORE) => strips::<1, STORE>(v, matrix, range, x, finish, out),
             (64, ADD) => strips::<1, ADD>(v, matrix, range, x, finish, out),
-            (64, _) => strips::<1, GELU>(v, matrix, range, x, finish, out),
+            (64, _) => strips::<1, MOST>(v, matrix, range, x, finish, out),
             (32, STORE) => strips::<2, STORE>(v, matrix, range, x, finish, out),
             (32, ADD) => strips::<2, ADD>(v, matrix, range, x, finish, out),
-            (32, _) => strips::<2, GELU>(v, matrix, range, x, finish, out),
+            (32, _) => strips::<2, MOST>(v, matrix, range, x, finish, out),
             (_, STORE) => strips::<4, STORE>(v, matrix, range, x, finish, out),
             (_, ADD) => strips::<4, ADD>(v, matrix, range, x, finish, out),
-            (_, _) => strips::<4, GELU>(v, matrix, range, x, finish, out),
+            (_, _) => strips::<4, MOST>(v, matrix, range, x, finish, out),
         }
     }
 }
@@ -77,19 +77,16 @@ pub(super) unsafe fn strips<const PARTS: usize, const KIND: u8>(
                 biases: of_strip(matrix.biases().as_ptr()),
             };
             let acc = multiply::<PARTS>(tiles, x, &*matrix.row_sums().as_ptr().add(4 * strip).cast());
-            let acc = [in_order(acc[0]), in_order(acc[1]), in_order(acc[2]), in_order(acc[3])];
             let out = out.add(4 * i * lanes);
             match PARTS {
                 1 => finish.rows::<_, KIND, 4, 4>(v, acc, 0, &rows, out, lanes),
                 2 => {
-                    let sum = |[a, b, c, d]: [__m512i; 4]| [_mm512_add_epi32(a, c), _mm512_add_epi32(b, d)];
-                    finish.rows::<_, KIND, 4, 2>(v, acc.map(sum), 0, &rows, out, lanes);
+                    let acc = acc.map(|[a, b, c, d]| [add_halves(a, c), add_halves(b, d)]);
+                    finish.rows::<_, KIND, 4, 2>(v, acc, 0, &rows, out, lanes);
                 }
                 _ => {
-                    let sum = |[a, b, c, d]: [__m512i; 4]| {
-                        [_mm512_add_epi32(_mm512_add_epi32(a, b), _mm512_add_epi32(c, d))]
-                    };
-                    finish.rows::<_, KIND, 4, 1>(v, acc.map(sum), 0, &rows, out, lanes);
+                    let acc = acc.map(|[a, b, c, d]| [add_blocks(add_halves(a, b), add_halves(c, d))]);
+                    finish.rows::<_, KIND, 4, 1>(v, acc, 0, &rows, out, lanes);
                 }
             }
         }
@@ -131,6 +128,8 @@ unsafe fn multiply<const PARTS: usize>(tiles: Tiles, x: *const i8, sums: &[i32; 
             tile += PARTS;
             let next = load_quads::<PARTS>(&mut place, PARTS);
             multiply_add(&mut acc, quads, load_weights::<PARTS>(weights, PARTS));
+            // Of an address outside of everything, it does nothing.
+            _mm_prefetch::<_MM_HINT_T0>(weights.wrapping_add(AHEAD));
             weights = weights.add(16 * PARTS);
             quads = next;
         }
@@ -144,6 +143,10 @@ unsafe fn multiply<const PARTS: usize>(tiles: Tiles, x: *const i8, sums: &[i32; 
     }
     acc
 }
+
+/// How far ahead of the products weights are fetched, in bytes: they stream from memory, once for each tile of tokens,
+/// and the hardware's own prefetching loses time at every page.
+const AHEAD: usize = 4096;
 
 /// Adds the products of a group of tiles.
 #[inline]
@@ -219,7 +222,7 @@ unsafe fn load_quads<const PARTS: usize>(place: &mut Place, count: usize) -> [__
             }
         }
     };
-    interleave(rows.map(|row| _mm512_xor_si512(row, _mm512_set1_epi8(-128))))
+    interleave(rows)
 }
 
 /// For each output its 4 weights in every lane, or in the lanes of a part those of its tile.
@@ -264,18 +267,18 @@ fn interleave([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
     ]
 }
 
-/// Transposes blocks of 128 bits: block j of vector b from block b of vector j.
+/// The low halves of both side by side, plus the high halves.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn in_order([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
-    let (ab, ab_high) =
-        (_mm512_shuffle_i32x4::<0b01_00_01_00>(a, b), _mm512_shuffle_i32x4::<0b11_10_11_10>(a, b));
-    let (cd, cd_high) =
-        (_mm512_shuffle_i32x4::<0b01_00_01_00>(c, d), _mm512_shuffle_i32x4::<0b11_10_11_10>(c, d));
-    [
-        _mm512_shuffle_i32x4::<0b10_00_10_00>(ab, cd),
-        _mm512_shuffle_i32x4::<0b11_01_11_01>(ab, cd),
-        _mm512_shuffle_i32x4::<0b10_00_10_00>(ab_high, cd_high),
-        _mm512_shuffle_i32x4::<0b11_01_11_01>(ab_high, cd_high),
-    ]
+fn add_halves(a: __m512i, b: __m512i) -> __m512i {
+    let low = _mm512_shuffle_i64x2::<0b01_00_01_00>(a, b);
+    _mm512_add_epi32(low, _mm512_shuffle_i64x2::<0b11_10_11_10>(a, b))
+}
+
+/// The even blocks of 128 bits of both side by side, plus the odd ones.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+fn add_blocks(a: __m512i, b: __m512i) -> __m512i {
+    let even = _mm512_shuffle_i64x2::<0b10_00_10_00>(a, b);
+    _mm512_add_epi32(even, _mm512_shuffle_i64x2::<0b11_01_11_01>(a, b))
 }

@@ -3,12 +3,14 @@
 use core::arch::x86_64::*;
 
 use super::Avx512Vnni;
+use crate::math::MANTISSA;
 use crate::vector::{Vector, vector_operations};
 
 impl Vector for Avx512Vnni {
     const LANES: usize = 16;
     type F32 = __m512;
     type I32 = __m512i;
+    type I16 = __m512i;
 
     #[inline(always)]
     unsafe fn load(self, from: *const f32) -> __m512 {
@@ -50,6 +52,104 @@ impl Vector for Avx512Vnni {
     unsafe fn store_bytes(self, x: __m512i, to: *mut i8) {
         // SAFETY: as for `load`.
         unsafe { _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(x)) }
+    }
+
+    /// In the order and with the offset of [`super::rows`].
+    #[inline(always)]
+    unsafe fn store_row<const K: usize>(self, x: [__m512; K], to: *mut i8) {
+        // SAFETY: as for `load`. Packing works inside blocks of 128 bits, which is the order wanted; it saturates, but
+        // the integers fit.
+        unsafe {
+            match *x.as_slice() {
+                [a, b, c, d] => {
+                    let low = _mm512_packs_epi32(_mm512_cvtps_epi32(a), _mm512_cvtps_epi32(b));
+                    let high = _mm512_packs_epi32(_mm512_cvtps_epi32(c), _mm512_cvtps_epi32(d));
+                    let bytes = _mm512_packs_epi16(low, high);
+                    _mm512_storeu_si512(to.cast(), _mm512_xor_si512(bytes, _mm512_set1_epi8(-128)));
+                }
+                [a, b] => {
+                    let pairs = _mm512_packs_epi32(_mm512_cvtps_epi32(a), _mm512_cvtps_epi32(b));
+                    let (low, high) = (_mm512_castsi512_si256(pairs), _mm512_extracti64x4_epi64::<1>(pairs));
+                    let bytes = _mm256_packs_epi16(low, high);
+                    _mm256_storeu_si256(to.cast(), _mm256_xor_si256(bytes, _mm256_set1_epi8(-128)));
+                }
+                ref all => {
+                    for (k, &x) in all.iter().enumerate() {
+                        let bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x));
+                        let to = to.add(16 * k).cast();
+                        _mm_storeu_si128(to, _mm_xor_si128(bytes, _mm_set1_epi8(-128)));
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i16(self, from: *const i16) -> __m512i {
+        // SAFETY: as for `load`.
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_i16(self, x: __m512i, to: *mut i16) {
+        // SAFETY: as for `load`.
+        unsafe { _mm512_storeu_si512(to.cast(), x) }
+    }
+
+    /// Blocks of 128 bits of `a` and of `b` in turn.
+    #[inline(always)]
+    fn to_score(self, a: __m512, b: __m512) -> __m512i {
+        // What is below −32,768 becomes that: out of the range of 32 bits it is the smallest integer, and packing
+        // saturates.
+        // SAFETY: the token proves the instructions, as in all methods below.
+        unsafe {
+            let most = _mm512_set1_ps(32_767.0);
+            let (a, b) = (_mm512_min_ps(a, most), _mm512_min_ps(b, most));
+            _mm512_packs_epi32(_mm512_cvtps_epi32(a), _mm512_cvtps_epi32(b))
+        }
+    }
+
+    #[inline(always)]
+    fn exp2_score(self, steps: __m512i) -> __m512i {
+        // SAFETY: as in `to_score`.
+        unsafe {
+            let [c0, c1, c2] = MANTISSA.map(|c| _mm512_set1_epi16(c as i16));
+            let r = _mm512_and_si512(steps, _mm512_set1_epi16(31));
+            let slope = _mm512_sub_epi16(c1, _mm512_mullo_epi16(r, c2));
+            let mantissa = _mm512_sub_epi16(c0, _mm512_mullo_epi16(r, slope));
+            // A count of 16 and more gives 0.
+            let octaves = _mm512_srli_epi16::<5>(steps);
+            let shifted = _mm512_srlv_epi16(_mm512_srli_epi16::<1>(mantissa), octaves);
+            _mm512_mulhrs_epi16(shifted, _mm512_set1_epi16(256))
+        }
+    }
+
+    #[inline(always)]
+    fn quads_i16(self, [a, b, c, d]: [__m512i; 4]) -> [__m512i; 2] {
+        // SAFETY: as in `to_score`.
+        unsafe {
+            let ab = _mm512_or_si512(a, _mm512_slli_epi16::<8>(b));
+            let cd = _mm512_or_si512(c, _mm512_slli_epi16::<8>(d));
+            [_mm512_unpacklo_epi16(ab, cd), _mm512_unpackhi_epi16(ab, cd)]
+        }
+    }
+
+    #[inline(always)]
+    fn add_bytes(self, sum: __m512i, quads: __m512i) -> __m512i {
+        // SAFETY: as in `to_score`.
+        unsafe { _mm512_dpbusd_epi32(sum, quads, _mm512_set1_epi8(1)) }
+    }
+
+    #[inline(always)]
+    fn reduce_max(self, x: __m512) -> f32 {
+        // SAFETY: as in `to_score`.
+        unsafe { _mm512_reduce_max_ps(x) }
+    }
+
+    #[inline(always)]
+    fn reduce_add(self, x: __m512i) -> i32 {
+        // SAFETY: as in `to_score`.
+        unsafe { _mm512_reduce_add_epi32(x) }
     }
 
     #[inline(always)]
@@ -109,6 +209,9 @@ impl Vector for Avx512Vnni {
         fn to_bits(a: __m512) -> __m512i = _mm512_castps_si512;
         fn with_bits(a: __m512i) -> __m512 = _mm512_castsi512_ps;
         fn add_i32(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi32;
+        fn splat_i16(x: i16) -> __m512i = _mm512_set1_epi16;
+        fn sub_i16(a: __m512i, b: __m512i) -> __m512i = _mm512_sub_epi16;
+        fn max_i16(a: __m512i, b: __m512i) -> __m512i = _mm512_max_epi16;
         fn and(a: __m512i, b: __m512i) -> __m512i = _mm512_and_si512;
         fn or(a: __m512i, b: __m512i) -> __m512i = _mm512_or_si512;
     }

@@ -1,7 +1,8 @@
-//! The dense product of attention: some rows × 2 vectors of lanes.
+//! The dense products of attention: some rows × 2 vectors of lanes.
 
 use super::Dot;
 use crate::DenseRows;
+use crate::vector::DenseSink;
 
 /// Vectors of lanes side by side.
 const K: usize = 2;
@@ -9,21 +10,21 @@ const K: usize = 2;
 /// The product; `SIGNED`: `x` is int8, otherwise u8.
 ///
 /// # Safety
-/// `x` must be valid for `cols / 4` rows of as many quads as there are `x_scales`, 16, 32 or 64, and `out` for a row of
-/// as many floats for each of `rows`, whose slices must be as long as its documentation says.
+/// `x` must be valid for `cols / 4` rows of `lanes` quads, 16, 32 or 64; the slices of `rows` must be as long as its
+/// documentation says, and `sink` good for its rows and the lanes.
 #[inline(always)]
 pub(in super::super) unsafe fn dense<D: Dot, const SIGNED: bool>(
     d: D,
     rows: &DenseRows<'_>,
     x: *const u8,
-    x_scales: &[f32],
-    out: *mut f32,
+    lanes: usize,
+    sink: impl DenseSink<D>,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
         match D::DENSE_ROWS {
-            6 => columns::<D, 6, SIGNED>(d, rows, x, x_scales, out),
-            _ => columns::<D, 4, SIGNED>(d, rows, x, x_scales, out),
+            6 => columns::<D, 6, SIGNED>(d, rows, x, lanes, sink),
+            _ => columns::<D, 4, SIGNED>(d, rows, x, lanes, sink),
         }
     }
 }
@@ -35,45 +36,43 @@ unsafe fn columns<D: Dot, const R: usize, const SIGNED: bool>(
     d: D,
     rows: &DenseRows<'_>,
     x: *const u8,
-    x_scales: &[f32],
-    out: *mut f32,
+    lanes: usize,
+    sink: impl DenseSink<D>,
 ) {
-    let (count, lanes) = (rows.sums.len(), x_scales.len());
-    let x_scales = x_scales.as_ptr();
+    let count = rows.sums.len();
     for column in (0..lanes).step_by(K * D::LANES) {
         // SAFETY: `lanes` is a multiple of the 8 or 16 lanes of a group; each call gets rows below `count`.
         unsafe {
-            let (x, x_scales, out) = (x.add(4 * column), x_scales.add(column), out.add(column));
             let mut row = 0;
             while row + R <= count {
-                group::<D, R, SIGNED>(d, rows, row, lanes, x, x_scales, out);
+                group::<D, R, SIGNED>(d, rows, row, lanes, column, x, sink);
                 row += R;
             }
             while row < count {
-                group::<D, 1, SIGNED>(d, rows, row, lanes, x, x_scales, out);
+                group::<D, 1, SIGNED>(d, rows, row, lanes, column, x, sink);
                 row += 1;
             }
         }
     }
 }
 
-/// Rows `first .. first + R`.
+/// Rows `first .. first + R`, from lane `column` on.
 ///
 /// # Safety
-/// As for [`dense`], from a column on; these rows exist.
+/// As for [`dense`]; these rows and lanes exist.
 #[inline(always)]
 unsafe fn group<D: Dot, const R: usize, const SIGNED: bool>(
     d: D,
     rows: &DenseRows<'_>,
     first: usize,
     lanes: usize,
+    column: usize,
     x: *const u8,
-    x_scales: *const f32,
-    out: *mut f32,
+    sink: impl DenseSink<D>,
 ) {
     // SAFETY: the rows exist, and each slice has what the documentation of `DenseRows` says.
     unsafe {
-        let weights = rows.values.as_ptr().add(first * rows.stride);
+        let (x, weights) = (x.add(4 * column), rows.values.as_ptr().add(first * rows.stride));
         let mut acc = [[d.splat_i32(0); K]; R];
         for (r, acc) in acc.iter_mut().enumerate() {
             let start = if SIGNED { D::SIGNED_START } else { D::UNSIGNED_START };
@@ -91,12 +90,6 @@ unsafe fn group<D: Dot, const R: usize, const SIGNED: bool>(
                 }
             }
         }
-        for (r, acc) in acc.into_iter().enumerate() {
-            let scale = d.splat(*rows.scales.as_ptr().add(first + r));
-            for (k, acc) in acc.into_iter().enumerate() {
-                let y = d.mul(d.mul(d.to_f32(acc), d.load(x_scales.add(k * D::LANES))), scale);
-                d.store(y, out.add((first + r) * lanes + k * D::LANES));
-            }
-        }
+        sink.put(d, &acc, first, column);
     }
 }

@@ -170,24 +170,34 @@ macro_rules! narrow_kernels {
             Ok(())
         }
 
-        fn dense_i8(
+        fn scores(
             &self,
             rows: &$crate::DenseRows<'_>,
             x: &[i8],
             x_scales: &[f32],
-            out: &mut [f32],
+            most: &mut [i16],
+            out: &mut [i16],
         ) -> Result<(), $crate::ShapeError> {
-            self.dense::<true>(rows, bytemuck::cast_slice(x), x_scales, out)
+            let lanes = $crate::scalar::attention::check_scores(rows, x.len(), x_scales, most, out)?;
+            let sink = $crate::vector::Scores::new(rows, x_scales, most, out);
+            // SAFETY: `check_scores` saw that the slices of `rows` are long enough, that `x` has `cols / 4` rows of
+            // `lanes` quads, and `out` a row for each row.
+            unsafe { self.dense::<true>(rows, x.as_ptr().cast(), lanes, sink) }
+            Ok(())
         }
 
-        fn dense_u8(
+        fn context(
             &self,
             rows: &$crate::DenseRows<'_>,
             x: &[u8],
             x_scales: &[f32],
             out: &mut [f32],
         ) -> Result<(), $crate::ShapeError> {
-            self.dense::<false>(rows, x, x_scales, out)
+            let lanes = $crate::scalar::attention::check_context(rows, x.len(), x_scales, out)?;
+            let sink = $crate::vector::Context::new(rows, x_scales, out);
+            // SAFETY: as for `scores`.
+            unsafe { self.dense::<false>(rows, x.as_ptr(), lanes, sink) }
+            Ok(())
         }
     };
 }
@@ -197,33 +207,31 @@ pub(super) use narrow_kernels;
 macro_rules! narrow_dense {
     ($features:literal) => {
         /// Both dense products; `x` as bytes.
-        fn dense<const SIGNED: bool>(
+        ///
+        /// # Safety
+        /// As for the function that it calls.
+        unsafe fn dense<const SIGNED: bool>(
             self,
             rows: &$crate::DenseRows<'_>,
-            x: &[u8],
-            x_scales: &[f32],
-            out: &mut [f32],
-        ) -> Result<(), $crate::ShapeError> {
+            x: *const u8,
+            lanes: usize,
+            sink: impl $crate::vector::DenseSink<Self>,
+        ) {
             /// # Safety
             /// As for the function that it calls; the features must be there.
             #[target_feature(enable = $features)]
-            unsafe fn run<const SIGNED: bool>(
-                token: $crate::vector::Token<impl $crate::x86_64::narrow::Dot>,
+            unsafe fn run<const SIGNED: bool, D: $crate::x86_64::narrow::Dot>(
+                token: $crate::vector::Token<D>,
                 rows: &$crate::DenseRows<'_>,
                 x: *const u8,
-                x_scales: &[f32],
-                out: *mut f32,
+                lanes: usize,
+                sink: impl $crate::vector::DenseSink<D>,
             ) {
                 // SAFETY: the caller's promise.
-                unsafe { $crate::x86_64::narrow::dense::<_, SIGNED>(token.0, rows, x, x_scales, out) }
+                unsafe { $crate::x86_64::narrow::dense::<D, SIGNED>(token.0, rows, x, lanes, sink) }
             }
-            $crate::scalar::attention::check_dense(rows, x.len(), x_scales, out)?;
-            // SAFETY: the token proves the instructions. `check_dense` saw that the slices of `rows` are long enough,
-            // that `x` has `cols / 4` rows of `lanes` quads, `out` one of `lanes` floats for each row.
-            unsafe {
-                run::<SIGNED>($crate::vector::Token(self), rows, x.as_ptr(), x_scales, out.as_mut_ptr())
-            }
-            Ok(())
+            // SAFETY: the token proves the instructions; the caller vouches for the rest.
+            unsafe { run::<SIGNED, _>($crate::vector::Token(self), rows, x, lanes, sink) }
         }
     };
 }
