@@ -200,10 +200,14 @@ impl Layer {
 
     /// What a linear map multiplies its weights with: `x`, or its int8.
     fn operand(&self, x: &Tensor) -> Result<Tensor> {
+        self.rounded(x, Grid::Activations)
+    }
+
+    fn rounded(&self, x: &Tensor, grid: Grid) -> Result<Tensor> {
         if !self.quantized {
             return Ok(x.clone());
         }
-        Ok(ops::quantize_rows(x, x.dim(2)?, Grid::Activations)?)
+        Ok(ops::quantize_rows(x, x.dim(2)?, grid)?)
     }
 
     fn map(&self, map: &Linear, operand: &Tensor) -> Result<Tensor> {
@@ -219,12 +223,12 @@ impl Layer {
 
     /// What the feed-forward half holds, the input of its output map.
     fn inner(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(ops::gelu(&self.map(&self.intermediate, &self.operand(x)?)?)?)
+        Ok(ops::gelu(&self.map(&self.intermediate, &self.operand(x)?)?, self.quantized)?)
     }
 
     /// The feed-forward half: the input of the next layer.
     fn fed_forward(&self, x: &Tensor, inner: &Tensor, dropouts: Dropouts) -> Result<Tensor> {
-        let added = self.map(&self.output, &self.operand(inner)?)?;
+        let added = self.map(&self.output, &self.rounded(inner, Grid::Gelu)?)?;
         let added = ops::dropout(&added, dropouts.hidden(self.number, 2))?;
         self.output_norm.forward(&(added + x)?)
     }

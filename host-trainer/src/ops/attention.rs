@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::dropout::{Dropout, Factors};
 use super::math::exp;
 use super::product::{Matrix, product};
-use super::quantize::round_probabilities;
+use super::quantize::{round_probabilities, round_score};
 use super::rows::{dot, sum, vectorized};
 use super::values;
 
@@ -44,8 +44,8 @@ impl Sequence {
         Matrix::new(storage, 0, self.tokens, self.tokens)
     }
 
-    /// The probabilities of one head, `[queries, keys]`.
-    fn probabilities(self, q: Matrix<'_>, k: Matrix<'_>, bias: &[f32]) -> Result<Vec<f32>> {
+    /// The probabilities of one head, `[queries, keys]`; `quantized`: of rounded scores.
+    fn probabilities(self, q: Matrix<'_>, k: Matrix<'_>, bias: &[f32], quantized: bool) -> Result<Vec<f32>> {
         let mut scores = product(q, k.t())?;
         let scale = self.scale();
         vectorized(
@@ -54,7 +54,8 @@ impl Sequence {
                 for row in scores.chunks_exact_mut(self.tokens) {
                     let mut max = f32::MIN;
                     for (score, bias) in row.iter_mut().zip(bias) {
-                        *score = *score * scale + bias;
+                        let value = *score * scale;
+                        *score = if quantized { round_score(value) } else { value } + bias;
                         max = if *score > max { *score } else { max };
                     }
                     row.iter_mut().for_each(|score| *score = exp(*score - max));
@@ -144,7 +145,7 @@ impl CustomOp3 for Attention {
         sequences.enumerate().try_for_each(|(sequence, (out, bias))| {
             for head in 0..self.heads {
                 let [q, k, v] = [q, k, v].map(|heads| heads.matrix(sequence, head));
-                let mut p = shape.probabilities(q, k, bias)?;
+                let mut p = shape.probabilities(q, k, bias, self.quantized)?;
                 if self.quantized {
                     round_rows(&mut p, shape.tokens);
                 }
@@ -215,7 +216,7 @@ fn drop_out(p: &mut [f32], factors: Factors) {
 
 /// The gradients dq, dk and dv of one head. With p the probabilities, m what dropout multiplies them with and g the
 /// gradient of the result: dv = (p ⊙ m)ᵀ·g, dp = (g·vᵀ) ⊙ m, ds = scale · p ⊙ (dp − rowsum(p ⊙ dp)), dq = ds·k,
-/// dk = dsᵀ·q. `quantized` rounds the p of dv only: straight through.
+/// dk = dsᵀ·q. `quantized` rounds the scores, and the p of dv only: straight through.
 fn head_backward(
     shape: Sequence,
     [q, k, v, g]: [Matrix<'_>; 4],
@@ -224,7 +225,7 @@ fn head_backward(
     quantized: bool,
 ) -> Result<[Vec<f32>; 3]> {
     let (tokens, scale) = (shape.tokens, shape.scale());
-    let mut p = shape.probabilities(q, k, bias)?;
+    let mut p = shape.probabilities(q, k, bias, quantized)?;
     let mut ds = product(g, v.t())?;
     if let Some(factors) = factors {
         drop_out(&mut ds, factors);

@@ -3,7 +3,7 @@
 use candle_core::{D, DType, Result, Tensor};
 
 use super::Dropout;
-use super::quantize::composed_probabilities;
+use super::quantize::{composed_probabilities, composed_scores};
 
 /// See [`super::linear`].
 ///
@@ -51,7 +51,10 @@ pub fn attention(
     let (batch, tokens, hidden) = q.dims3()?;
     let split = |x: &Tensor| x.reshape((batch, tokens, heads, hidden / heads))?.transpose(1, 2)?.contiguous();
     let scale = 1.0 / ((hidden / heads) as f64).sqrt();
-    let scores = (split(q)?.matmul(&split(k)?.t()?)?.to_dtype(DType::F32)? * scale)?;
+    let mut scores = (split(q)?.matmul(&split(k)?.t()?)?.to_dtype(DType::F32)? * scale)?;
+    if quantized {
+        scores = composed_scores(&scores)?;
+    }
     let scores = scores.broadcast_add(&bias.reshape((batch, 1, 1, tokens))?.detach())?;
     let mut probabilities = softmax(&scores)?;
     if quantized {

@@ -1,5 +1,6 @@
 //! GELU in its erf form, fused.
 
+use blockspan_kernels::math;
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
@@ -11,7 +12,9 @@ use super::{tensor_values, values};
 const CHUNK: usize = 1 << 14;
 
 /// See [`super::gelu`].
-pub(super) struct Gelu;
+pub(super) struct Gelu {
+    pub(super) quantized: bool,
+}
 
 impl CustomOp1 for Gelu {
     fn name(&self) -> &'static str {
@@ -24,7 +27,10 @@ impl CustomOp1 for Gelu {
         y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(y, x)| {
             vectorized(
                 #[inline(always)]
-                || y.iter_mut().zip(x).for_each(|(y, &x)| *y = x * normal(x).0),
+                || match self.quantized {
+                    true => y.iter_mut().zip(x).for_each(|(y, &x)| *y = math::gelu(x)),
+                    false => y.iter_mut().zip(x).for_each(|(y, &x)| *y = x * normal(x).0),
+                },
             );
         });
         Ok((CpuStorage::F32(y), layout.shape().clone()))

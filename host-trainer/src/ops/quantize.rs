@@ -1,10 +1,11 @@
 //! Values on the int8 grids of the packed model, straight through: the gradient passes as if nothing was rounded
 //! (Bengio et al., "Estimating or propagating gradients through stochastic neurons", 2013).
 
-use blockspan_kernels::scalar;
+use blockspan_kernels::{math, scalar};
 use candle_core::{CpuStorage, CustomOp1, D, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
+use super::math::log2;
 use super::rows::vectorized;
 use super::values;
 use crate::pack::weight_scale;
@@ -16,6 +17,8 @@ pub enum Grid {
     Weights,
     /// As the engine rounds activations while it runs.
     Activations,
+    /// As it rounds those that come out of GELU: an absmax below GELU's largest negative value counts as that.
+    Gelu,
 }
 
 impl Grid {
@@ -28,6 +31,7 @@ impl Grid {
                 let scale = scalar::scale(absmax);
                 (if scale > 0.0 { 127.0 / absmax } else { 0.0 }, scale)
             }
+            Grid::Gelu => Grid::Activations.scale(absmax.max(math::GELU_HUMP)),
         }
     }
 }
@@ -127,21 +131,29 @@ impl CustomOp1 for Channels {
     }
 }
 
-/// One row of probabilities on the engine's grid: 255 steps up to the largest, divided by their sum.
+/// Steps of a score of attention in one: 32 in each octave of the weight.
+pub(super) const SCORE_STEPS: f32 = math::SCORE_STEPS * math::LOG2_E;
+
+/// A score on the engine's grid.
+#[inline(always)]
+pub(super) fn round_score(score: f32) -> f32 {
+    (score * SCORE_STEPS).round_ties_even() * (1.0 / SCORE_STEPS)
+}
+
+/// One row of probabilities of rounded scores on the engine's grid: 255 steps up to the largest, divided by their sum.
 #[inline(always)]
 pub(super) fn round_probabilities(p: &mut [f32]) {
-    let inverse = STEPS / p.iter().fold(0.0, |most: f32, &p| if p > most { p } else { most });
+    let inverse = 1.0 / p.iter().fold(0.0, |most: f32, &p| if p > most { p } else { most });
     let mut sum = 0.0;
     for p in p.iter_mut() {
-        *p = (*p * inverse).round_ties_even();
+        // Of rounded scores, the distance to the largest is a whole number of steps.
+        let steps = (log2(*p * inverse) * -math::SCORE_STEPS).round_ties_even();
+        *p = f32::from(math::exp2_score(steps as u16));
         sum += *p;
     }
     let scale = 1.0 / sum;
     p.iter_mut().for_each(|p| *p *= scale);
 }
-
-/// Of a probability, up to the largest of its query.
-const STEPS: f32 = 255.0;
 
 /// Adding and subtracting it rounds f32 below 2²² to the nearest integer, ties to even.
 const ROUND: f64 = 12_582_912.0;
@@ -169,9 +181,13 @@ fn on_grid(x: &Tensor, most: &Tensor) -> Result<Tensor> {
 ///
 /// # Errors
 /// As there.
-pub(super) fn composed_rows(x: &Tensor, width: usize) -> Result<Tensor> {
+pub(super) fn composed_rows(x: &Tensor, width: usize, grid: Grid) -> Result<Tensor> {
     let rows = x.detach().to_dtype(DType::F32)?.reshape(((), width))?;
-    let quantized = on_grid(&rows, &rows.abs()?.max_keepdim(D::Minus1)?)?.reshape(x.shape())?;
+    let mut most = rows.abs()?.max_keepdim(D::Minus1)?;
+    if grid == Grid::Gelu {
+        most = most.maximum(f64::from(math::GELU_HUMP))?;
+    }
+    let quantized = on_grid(&rows, &most)?.reshape(x.shape())?;
     straight_through(x, &quantized)
 }
 
@@ -186,13 +202,32 @@ pub(super) fn composed_channels(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
     straight_through(x, &on_grid(&values, &most)?)
 }
 
-/// Probabilities (over the last dimension) on the engine's grid, straight through.
+/// Scores on the engine's grid, straight through.
+///
+/// # Errors
+/// A failure of the device.
+pub(super) fn composed_scores(scores: &Tensor) -> Result<Tensor> {
+    let steps = f64::from(SCORE_STEPS);
+    straight_through(scores, &(rounded(&(scores.detach() * steps)?)? / steps)?)
+}
+
+/// Probabilities of rounded scores (over the last dimension) on the engine's grid, straight through: the weights of
+/// [`math::exp2_score`].
 ///
 /// # Errors
 /// A failure of the device.
 pub(super) fn composed_probabilities(p: &Tensor) -> Result<Tensor> {
+    use core::f64::consts::LN_2;
+    let [c0, c1, c2] = math::MANTISSA.map(f64::from);
+    let per_octave = f64::from(math::SCORE_STEPS);
     let values = p.detach();
-    let steps = values.broadcast_div(&values.max_keepdim(D::Minus1)?)?;
-    let steps = rounded(&(steps * f64::from(STEPS))?)?;
+    // 0 has no logarithm; nor does what is 30 octaves below the largest have a weight.
+    let ratios = values.broadcast_div(&values.max_keepdim(D::Minus1)?)?.maximum(2f64.powi(-30))?;
+    let below = rounded(&(ratios.log()? * (-per_octave / LN_2))?)?;
+    let octaves = (&below / per_octave)?.floor()?;
+    let r = (below - (&octaves * per_octave)?)?;
+    let mantissa = ((((&r * c2)? - c1)? * &r)? + c0)?;
+    let power = ((octaves + 8.0)? * -LN_2)?.exp()?;
+    let steps = ((mantissa * power)? + 0.5)?.floor()?;
     straight_through(p, &steps.broadcast_div(&steps.sum_keepdim(D::Minus1)?)?)
 }

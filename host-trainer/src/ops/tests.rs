@@ -4,7 +4,7 @@ use candle_core::{Device, Result, Tensor, Var};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use blockspan_kernels::scalar;
+use blockspan_kernels::{math, scalar};
 
 use super::{Dropout, Grid, composed};
 use crate::pack::quantize_rows;
@@ -105,7 +105,16 @@ fn linear() -> Result<()> {
 #[test]
 fn gelu() -> Result<()> {
     let wide = Var::from_tensor(&(random(&[3, 50], 4)?.as_tensor() * 5.0)?)?;
-    check("gelu", &[wide], &|t| super::gelu(&t[0]), &|t| composed::gelu(&t[0]))
+    // The engine's values beside those of its kernels, with the exact gradient.
+    let quantized = super::gelu(wide.as_tensor(), true)?;
+    let expected: Vec<f32> = flat(&wide)?.into_iter().map(math::gelu).collect();
+    assert_eq!(flat(&quantized)?, expected);
+    let gradient = |quantized| -> Result<Vec<f32>> {
+        let gradients = super::gelu(&wide, quantized)?.sum_all()?.backward()?;
+        flat(gradients.get(&wide).expect("a gradient"))
+    };
+    assert_eq!(gradient(true)?, gradient(false)?);
+    check("gelu", &[wide], &|t| super::gelu(&t[0], false), &|t| composed::gelu(&t[0]))
 }
 
 #[test]
@@ -144,22 +153,17 @@ fn quantized_rows() -> Result<()> {
     let x = random(&[3, 30, 20], 21)?;
     let zeroed: Vec<f32> = flat(&x)?.iter().enumerate().map(|(i, v)| if i < 20 { 0.0 } else { *v }).collect();
     x.set(&Tensor::from_vec(zeroed, x.shape(), &Device::Cpu)?)?;
-    for grid in [Grid::Weights, Grid::Activations] {
+    for grid in [Grid::Weights, Grid::Activations, Grid::Gelu] {
         let rounded = super::quantize_rows(&x, 20, grid)?;
         let mut expected = Vec::new();
         for row in flat(&x)?.chunks_exact(20) {
-            let mut steps = [0i8; 20];
-            let most = scalar::row_absmax(row);
-            let scale = match grid {
+            let (steps, scale) = match grid {
                 Grid::Weights => {
                     let (packed, scales) = quantize_rows(row, 20);
-                    steps.copy_from_slice(&packed);
-                    scales[0]
+                    (packed, scales[0])
                 }
-                Grid::Activations => {
-                    scalar::quantize_row(row, most, &mut steps).expect("equal lengths");
-                    scalar::scale(most)
-                }
+                Grid::Activations => engine_steps(row, absmax(row)),
+                Grid::Gelu => engine_steps(row, absmax(row).max(math::GELU_HUMP)),
             };
             expected.extend(steps.iter().map(|&step| f32::from(step) * scale));
         }
@@ -170,12 +174,25 @@ fn quantized_rows() -> Result<()> {
             "quantize_rows",
             core::slice::from_ref(&x),
             &|t| super::quantize_rows(&t[0], 20, grid)?.sqr(),
-            &|t| super::quantize::composed_rows(&t[0], 20)?.sqr(),
+            &|t| super::quantize::composed_rows(&t[0], 20, grid)?.sqr(),
             &|t| (&t[0] + &offset)?.sqr(),
         )?;
     }
     assert!(super::quantize_rows(&x, 7, Grid::Weights).is_err());
     Ok(())
+}
+
+fn absmax(row: &[f32]) -> f32 {
+    row.iter().fold(0.0, |most, x| x.abs().max(most))
+}
+
+/// A token of these features, as the engine's kernels round it, and its scale.
+fn engine_steps(row: &[f32], absmax: f32) -> (Vec<i8>, f32) {
+    // The first of 16 lanes.
+    let lanes: Vec<f32> = row.iter().flat_map(|&x| [[x].as_slice(), &[0.0; 15]].concat()).collect();
+    let (mut steps, mut scales) = (vec![0; lanes.len()], [0f32; 16]);
+    scalar::quantize_rows(&lanes, &[absmax; 16], &mut steps, &mut scales).expect("shapes fit");
+    (steps.into_iter().step_by(16).collect(), scales[0])
 }
 
 #[test]
@@ -188,10 +205,9 @@ fn quantized_channels() -> Result<()> {
     let (values, rounded_values) = (flat(&x)?, flat(&rounded)?);
     for channel in 0..8 {
         let of = |all: &[f32]| -> Vec<f32> { (9..13).map(|token| all[token * 8 + channel]).collect() };
-        let (row, mut steps) = (of(&values), [0i8; 4]);
-        let most = scalar::row_absmax(&row);
-        scalar::quantize_row(&row, most, &mut steps).expect("equal lengths");
-        let expected: Vec<f32> = steps.iter().map(|&step| f32::from(step) * scalar::scale(most)).collect();
+        let row = of(&values);
+        let (steps, scale) = engine_steps(&row, absmax(&row));
+        let expected: Vec<f32> = steps.iter().map(|&step| f32::from(step) * scale).collect();
         assert_eq!(of(&rounded_values), expected, "channel {channel}");
     }
     let offset = (rounded - x.as_tensor())?.detach();
@@ -212,14 +228,21 @@ fn quantized_attention() -> Result<()> {
     let inputs = [q, random(&shape, 24)?, random(&shape, 25)?];
     let bias: Vec<f32> = (0..14).map(|i| if i < 12 { 0.0 } else { -1e9 }).collect();
     let bias = Tensor::from_vec(bias, (2, 7), &Device::Cpu)?;
+    let scores = |q: &Tensor, k: &Tensor| q.matmul(&k.t()?)? * 0.5;
+    let exact: Vec<f32> = flat(&scores(&inputs[0], &inputs[1])?)?;
+    let per_step = 1.0 / (math::SCORE_STEPS * math::LOG2_E);
+    let rounding =
+        exact.iter().map(|score| (score / per_step).round() * per_step - score).collect::<Vec<_>>();
+    let rounding = Tensor::from_vec(rounding, (2, 7, 7), &Device::Cpu)?;
     let probabilities = |q: &Tensor, k: &Tensor| -> Result<Tensor> {
-        composed::softmax(&(q.matmul(&k.t()?)? * 0.5)?.broadcast_add(&bias.unsqueeze(1)?)?)
+        composed::softmax(&(scores(q, k)? + &rounding)?.broadcast_add(&bias.unsqueeze(1)?)?)
     };
     let exact = probabilities(&inputs[0], &inputs[1])?;
     let mut rounded = Vec::new();
     for row in flat(&exact)?.chunks_exact(7) {
         let most = row.iter().fold(0f32, |most, p| most.max(*p));
-        let steps: Vec<f32> = row.iter().map(|p| (255.0 * p / most).round()).collect();
+        let below = |p: f32| ((p / most).log2() * -math::SCORE_STEPS).round() as u16;
+        let steps: Vec<f32> = row.iter().map(|&p| f32::from(math::exp2_score(below(p)))).collect();
         rounded.extend(steps.iter().map(|step| step / steps.iter().sum::<f32>()));
     }
     let offset = (Tensor::from_vec(rounded, exact.shape(), &Device::Cpu)? - exact)?.detach();
