@@ -74,4 +74,25 @@ mod tests {
         assert_eq!(windows(10, 4, 0), [(0, 4), (4, 4), (8, 2)]);
         assert_eq!(windows(0, 4, 0), [(0, 0)]);
     }
+
+    /// For every small shape: the slices that list indexes cut, the last being the first to reach the end.
+    #[test]
+    fn windows_are_those_of_the_definition() {
+        for capacity in 1..10 {
+            for overlap in 0..capacity {
+                for tokens in 0..60u32 {
+                    let (mut expected, mut from) = (Vec::new(), 0);
+                    loop {
+                        let end = (tokens as usize).min(from + capacity);
+                        expected.push((from as u32, end - from));
+                        if end == tokens as usize {
+                            break;
+                        }
+                        from += capacity - overlap;
+                    }
+                    assert_eq!(windows(tokens, capacity, overlap), expected, "{tokens} {capacity} {overlap}");
+                }
+            }
+        }
+    }
 }

@@ -140,7 +140,7 @@ impl Header {
         if checksum(header, table) != long(CHECKSUM_AT) {
             return Err(ParseError::Header("its checksum differs, copy the file again"));
         }
-        if header.get(100..CHECKSUM_AT).is_some_and(|reserved| reserved.iter().any(|&byte| byte != 0)) {
+        if header.get(96..CHECKSUM_AT).is_some_and(|reserved| reserved.iter().any(|&byte| byte != 0)) {
             return Err(ParseError::Header("reserved bytes are not 0"));
         }
         let config = Config {

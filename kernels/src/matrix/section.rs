@@ -199,6 +199,9 @@ impl Shape {
         if pattern == Pattern::InputBlock && panel_cols > MAX_PANEL_COLS {
             return Err(MatrixError("panel_cols of an input-block matrix must be at most 1024"));
         }
+        if pattern == Pattern::OutputBlock && panel_cols != cols {
+            return Err(MatrixError("panel_cols of an output-block matrix must equal cols"));
+        }
         let (groups, kept_blocks) = (field(4) as usize, field(5) as usize);
         let room = rows as u64 * cols as u64 / 4;
         if groups as u64 > room || kept_blocks as u64 > room {
@@ -213,6 +216,16 @@ impl Shape {
             return Err(MatrixError("reserved header fields are not 0"));
         }
         Ok(Shape { pattern, rows, cols, panel_cols, groups, kept_blocks })
+    }
+
+    /// Whether the bytes behind each array, up to the next multiple of 64, are 0.
+    fn gaps_are_zero(&self, bytes: &[u8]) -> bool {
+        let mut at = HEADER_LEN;
+        self.array_bytes().into_iter().all(|len| {
+            let end = at + len;
+            at = end.next_multiple_of(64);
+            bytes.get(end..at).is_some_and(|gap| gap.iter().all(|&byte| byte == 0))
+        })
     }
 
     /// Cuts the section into its arrays.
@@ -243,7 +256,7 @@ pub struct PackedMatrix<'a> {
 }
 
 impl<'a> PackedMatrix<'a> {
-    /// Checks everything that a kernel trusts: lengths, monotone pointers, every index in range, weights in
+    /// Checks everything that a kernel trusts, and the zeros between the arrays: lengths, monotone pointers, every index in range, weights in
     /// [−127, 127], row sums, finite scales and biases.
     ///
     /// # Errors
@@ -251,6 +264,9 @@ impl<'a> PackedMatrix<'a> {
     pub fn validate(bytes: &'a [u8]) -> Result<Self, MatrixError> {
         let shape = Shape::read(bytes)?;
         let arrays = shape.arrays(bytes).ok_or(MatrixError(LENGTH))?;
+        if !shape.gaps_are_zero(bytes) {
+            return Err(MatrixError("bytes between the arrays are not 0"));
+        }
         if !arrays.scales.iter().chain(arrays.bias).all(|x| x.is_finite()) {
             return Err(MatrixError("a scale or a bias is not finite"));
         }

@@ -148,4 +148,33 @@ proptest! {
             reference(&features, n_best, max_answer_len)
         );
     }
+
+    /// Whatever the logits are, infinite and not numbers included: spans of the passage, short enough, no more than
+    /// were asked for.
+    #[test]
+    fn any_logits_give_spans_of_the_passage(
+        bits in proptest::collection::vec((any::<u32>(), any::<u32>()), 4..40),
+        question in 0usize..8,
+        n_best in 1..=MAX_N_BEST,
+        max_answer_len in 1usize..16,
+    ) {
+        let question = question.min(bits.len() - 4);
+        let tokens = (bits.len() - question - 3) as u32;
+        let offsets = (0..tokens).map(|k| Some([4 * k, 4 * k + 3]));
+        let feature = Features {
+            start_logits: bits.iter().map(|bits| f32::from_bits(bits.0)).collect(),
+            end_logits: bits.iter().map(|bits| f32::from_bits(bits.1)).collect(),
+            offset_mapping: core::iter::repeat_n(None, question + 2).chain(offsets).chain([None]).collect(),
+        };
+        let (spans, _) = engine(core::slice::from_ref(&feature), n_best, max_answer_len);
+        prop_assert!(spans.len() <= n_best);
+        for span in spans {
+            let (first, last) = (span.offsets[0] / 4, span.offsets[1] / 4);
+            prop_assert!(span.offsets == [4 * first, 4 * last + 3] && first <= last && last < tokens);
+            prop_assert!(((last - first) as usize) < max_answer_len);
+            let position = |token: u32| question + 2 + token as usize;
+            prop_assert_eq!(span.start_logit.to_bits(), bits[position(first)].0);
+            prop_assert_eq!(span.end_logit.to_bits(), bits[position(last)].1);
+        }
+    }
 }

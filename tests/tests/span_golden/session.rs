@@ -124,6 +124,33 @@ fn tiny_models_with_all_options() -> Result<()> {
     Ok(())
 }
 
+/// In the workspace that a short passage takes: everything grows with the window, nothing with the passage.
+#[test]
+fn a_passage_of_a_megabyte() -> Result<()> {
+    const QUESTION: &str = "how long is the river ?";
+    let mut long = String::new();
+    for i in 0.. {
+        if long.len() >= 1 << 20 {
+            break;
+        }
+        long += &format!("the tower is of {} m and the Amazon, 6,400 km long, is in Paris . ", i % 977);
+    }
+    let (max_seq_len, doc_stride) = (128, 32);
+    let bytes = Bytes::new(&packed_tiny("output-block")?);
+    let model = Model::parse(bytes.get())?;
+    let mut workspace = vec![0; model.workspace_len(max_seq_len)];
+    let mut session = Session::with(&model, max_seq_len, &mut workspace, Runtime::default())?;
+    let options = Options { doc_stride: Some(doc_stride), ..Options::default() };
+    let mut windows = Vec::new();
+    for passage in ["the Amazon is 6,400 km long .", &long, "the Amazon is 6,400 km long ."] {
+        let features = features(&mut session, QUESTION, passage, max_seq_len, doc_stride)?;
+        compare(&mut session, QUESTION, passage, &options, &features)?;
+        windows.push(features.len());
+    }
+    assert!(windows[0] == 1 && windows[1] > 1000 && windows[2] == 1, "{windows:?}");
+    Ok(())
+}
+
 /// With every question of a data set: equal predictions, and equal n best, with and without the null answer.
 #[test]
 fn every_question_of_a_data_set() -> Result<()> {
