@@ -8,24 +8,7 @@
 //!
 //! With the feature `std`, [`MappedFile`] maps a file and [`ThreadPool`] spreads the work over threads.
 //!
-//! ```
-//! use blockspan_engine::{Answer, Model, Options, Session};
-//!
-//! #[repr(align(64))]
-//! struct Aligned<B: ?Sized>(B);
-//! static FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("../../fixtures/default.bspan"));
-//!
-//! let model = Model::parse(&FILE.0)?;
-//! let mut workspace = vec![0; model.workspace_len(model.config().max_seq_len)];
-//! let mut session = Session::new(&model, &mut workspace)?;
-//! let mut answers = [Answer::default(); 3];
-//! let passage = "The lighthouse was built in 1862 and stands 31 metres high.";
-//! let outcome =
-//!     session.answer("When was the lighthouse built?", passage, &Options::default(), &mut answers)?;
-//! assert_eq!(outcome.answers, 3);
-//! assert_eq!(&passage[answers[0].start..answers[0].end], "1862");
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![deny(unsafe_code)]
 #![cfg_attr(not(feature = "std"), forbid(unsafe_code))]
