@@ -230,6 +230,12 @@ fn another_run_is_neither_continued_nor_overwritten_by_mistake() {
         &format!("{again} --resume").replace("--seed 7", "--seed 8"),
         &["--seed is 8", "began with 7"],
     );
+    for (flag, another, parts) in [
+        ("--prune-every 7", "--prune-every 8", ["--prune-every is 8", "began with 7"]),
+        ("--score taylor", "--score magnitude", ["--score is magnitude", "began with taylor"]),
+    ] {
+        refused(root, &format!("{again} --resume").replace(flag, another), &parts);
+    }
     refused(
         root,
         &format!("{again} --resume").replace("--teacher base", ""),

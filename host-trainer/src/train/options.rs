@@ -12,7 +12,7 @@ use crate::loss::Weights;
 use crate::model::DropoutRates;
 use crate::optimizer::AdamWOptions;
 use crate::pattern::Pattern;
-use crate::prune::Plan;
+use crate::prune::{Plan, Score};
 use crate::schedule::Schedule;
 
 /// How the encoder is pruned.
@@ -22,7 +22,7 @@ pub enum Pruning {
     Plan {
         /// What, by what measure and when.
         plan: Plan,
-        /// Windows of the training data that [`Score::Obs`](crate::prune::Score::Obs) measures by.
+        /// Windows of the training data that [`Score::Obs`] measures by.
         calibration: usize,
     },
     /// The zero blocks with which the checkpoint came stay zero.
@@ -36,6 +36,36 @@ impl Pruning {
     /// Once, before the first step: the same share of every matrix, by magnitude.
     pub fn one_shot(pattern: Pattern, sparsity: f64) -> Self {
         Pruning::Plan { plan: Plan::one_shot(pattern, sparsity), calibration: 0 }
+    }
+
+    /// The flags that ask for it.
+    fn recipe(self) -> Vec<(&'static str, String)> {
+        let (plan, calibration) = match self {
+            Pruning::Plan { plan, calibration } => (plan, calibration),
+            Pruning::Lock { pattern } => {
+                let pattern = pattern.map_or("none", Pattern::name).to_owned();
+                return vec![("--schedule", "lock".into()), ("--pattern", pattern)];
+            }
+        };
+        let gradual = plan.ramp.end > 0.0;
+        let mut flags = vec![
+            ("--schedule", if gradual { "gradual" } else { "oneshot" }.to_owned()),
+            ("--pattern", plan.pattern.name().to_owned()),
+            ("--sparsity", plan.sparsity.to_string()),
+            ("--score", plan.score.name().to_owned()),
+            ("--scope", format!("{:?}", plan.scope).to_lowercase()),
+        ];
+        if gradual {
+            flags.extend([
+                ("--prune-begin", plan.ramp.begin.to_string()),
+                ("--prune-end", plan.ramp.end.to_string()),
+                ("--prune-every", plan.ramp.every.to_string()),
+            ]);
+        }
+        if plan.score == Score::Obs {
+            flags.push(("--calibration", calibration.to_string()));
+        }
+        flags
     }
 }
 
@@ -131,6 +161,7 @@ impl Options {
             paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
         };
         let optional = |value: Option<String>| value.unwrap_or_else(|| "none".into());
+        let dropout = |rate: Option<f64>| rate.map_or("of config.json".into(), |rate| rate.to_string());
         let flags = [
             ("--base", paths(core::slice::from_ref(&self.base))),
             ("--train", paths(&self.train)),
@@ -144,19 +175,19 @@ impl Options {
             ("--warmup", self.schedule.warmup.to_string()),
             ("--batch-size", self.batch_size.to_string()),
             ("--gradient-accumulation", self.accumulation.to_string()),
-            ("--hidden-dropout", optional(self.dropout.0.map(|rate| rate.to_string()))),
-            ("--attention-dropout", optional(self.dropout.1.map(|rate| rate.to_string()))),
+            ("--hidden-dropout", dropout(self.dropout.0)),
+            ("--attention-dropout", dropout(self.dropout.1)),
             ("--dtype", self.dtype.as_str().to_owned()),
             ("--qat", self.quantized.to_string()),
             ("--max-seq-len", self.windows.max_seq_len.to_string()),
             ("--doc-stride", self.windows.doc_stride.to_string()),
             ("--seed", self.seed.to_string()),
-            ("pruning", self.pruning.map_or("none".into(), |pruning| format!("{pruning:?}"))),
             ("--freeze-embeddings", self.freeze_embeddings.to_string()),
             ("--weight-decay", self.optimizer.weight_decay.to_string()),
             ("--max-grad-norm", self.max_grad_norm.to_string()),
         ];
-        flags.into_iter().map(|(flag, value)| (flag.to_owned(), value)).collect()
+        let pruning = self.pruning.map_or_else(|| vec![("--schedule", "none".into())], Pruning::recipe);
+        flags.into_iter().chain(pruning).map(|(flag, value)| (flag.to_owned(), value)).collect()
     }
 }
 
