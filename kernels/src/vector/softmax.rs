@@ -57,50 +57,40 @@ unsafe fn columns<V: Vector, const K: usize>(
     scales: *mut f32,
 ) {
     let wide = score_lanes(at.lanes);
-    let column = |k: usize| at.column + 2 * k * V::LANES;
-    // Of 16 lanes, a vector of 32 has only the first half.
-    let both = |k: usize| column(k) + V::LANES < at.lanes;
-    // SAFETY: the caller's promise, for each use below.
-    let most = each!([v.splat_i16(0); K], |k| unsafe { v.load_i16(most.add(column(k))) });
-    let weights = |key: usize, k: usize| {
-        // SAFETY: as above.
-        let score = unsafe { v.load_i16(scores.add(key * wide + column(k))) };
-        v.exp2_score(v.sub_i16(most[k], score))
-    };
     let mut sums = [[v.splat_i32(0); 2]; K];
-    let mut put = |key: usize, k: usize, quads: [V::I32; 2]| {
-        sums[k] = [v.add_bytes(sums[k][0], quads[0]), v.add_bytes(sums[k][1], quads[1])];
-        // SAFETY: 4 keys' rows of bytes hold `lanes` quads.
-        unsafe {
-            let out = out.add(key * at.lanes + 4 * column(k)).cast::<i32>();
-            v.store_i32(quads[0], out);
-            if both(k) {
-                v.store_i32(quads[1], out.add(V::LANES));
-            }
-        }
-    };
     let whole = at.keys / 4 * 4;
-    for key in (0..whole).step_by(4) {
-        for k in 0..K {
-            put(key, k, v.quads_i16(each!([v.splat_i16(0); 4], |i| weights(key + i, k))));
-        }
-    }
-    let rest = at.keys - whole;
-    if rest > 0 {
-        for k in 0..K {
-            let last =
-                each!([v.splat_i16(0); 4], |i| if i < rest { weights(whole + i, k) } else { v.splat_i16(0) });
-            put(whole, k, v.quads_i16(last));
-        }
-    }
-    for (k, sums) in sums.into_iter().enumerate() {
-        for (half, sum) in sums.into_iter().enumerate() {
-            if half == 0 || both(k) {
-                let sum = v.to_f32(sum);
-                let inverse = v.select_less(v.splat(0.0), sum, v.div(v.splat(1.0), sum), v.splat(0.0));
-                // SAFETY: as above.
-                unsafe { v.store(inverse, scales.add(column(k) + half * V::LANES)) }
+    for key in (0..at.keys).step_by(4) {
+        for (k, sums) in sums.iter_mut().enumerate() {
+            let column = at.column + 2 * k * V::LANES;
+            // SAFETY: the caller's promise; 4 keys' rows of bytes hold `lanes` quads. Of 16 lanes, a vector of 32 has
+            // only the first half.
+            unsafe {
+                let most = v.load_i16(most.add(column));
+                let weights = each!([v.splat_i16(0); 4], |i| {
+                    if key < whole || key + i < at.keys {
+                        let score = v.load_i16(scores.add((key + i) * wide + column));
+                        v.exp2_score(v.sub_i16(most, score))
+                    } else {
+                        v.splat_i16(0)
+                    }
+                });
+                let [low, high] = v.quads_i16(weights);
+                *sums = [v.add_bytes(sums[0], low), v.add_bytes(sums[1], high)];
+                let out = out.add(key * at.lanes + 4 * column).cast::<i32>();
+                v.store_i32(low, out);
+                if column + V::LANES < at.lanes {
+                    v.store_i32(high, out.add(V::LANES));
+                }
             }
+        }
+    }
+    for (half, sum) in sums.as_flattened().iter().enumerate() {
+        let column = at.column + half * V::LANES;
+        if column < at.lanes {
+            let sum = v.to_f32(*sum);
+            let inverse = v.select_less(v.splat(0.0), sum, v.div(v.splat(1.0), sum), v.splat(0.0));
+            // SAFETY: as above.
+            unsafe { v.store(inverse, scales.add(column)) }
         }
     }
 }
