@@ -63,7 +63,10 @@ fn compile_shared(directory: &Path) -> PathBuf {
 }
 
 fn ask(program: &Path, model: &Path, passage: &Path, questions: &[&str]) -> Output {
-    Command::new(program).arg(model).arg(passage).args(questions).output().unwrap()
+    let mut command = Command::new(program);
+    // Cargo's own path may begin with a folder where an older build left its library.
+    command.env("LD_LIBRARY_PATH", libraries());
+    command.arg(model).arg(passage).args(questions).output().unwrap()
 }
 
 /// A line that the program prints, without the text.
