@@ -58,7 +58,6 @@ unsafe fn columns<V: Vector, const K: usize>(
 ) {
     let wide = score_lanes(at.lanes);
     let mut sums = [[v.splat_i32(0); 2]; K];
-    let whole = at.keys / 4 * 4;
     for key in (0..at.keys).step_by(4) {
         for (k, sums) in sums.iter_mut().enumerate() {
             let column = at.column + 2 * k * V::LANES;
@@ -67,7 +66,7 @@ unsafe fn columns<V: Vector, const K: usize>(
             unsafe {
                 let most = v.load_i16(most.add(column));
                 let weights = each!([v.splat_i16(0); 4], |i| {
-                    if key < whole || key + i < at.keys {
+                    if key + i < at.keys {
                         let score = v.load_i16(scores.add((key + i) * wide + column));
                         v.exp2_score(v.sub_i16(most, score))
                     } else {

@@ -258,7 +258,7 @@ pub fn attention_weights(
     (weights, scales)
 }
 
-/// Scores of all sizes against the definition, through a product of one column that makes them.
+/// Scores of all sizes against the definition, through a product of four columns that makes them.
 pub fn scores_of_any_size(kernels: &dyn Kernels) {
     let mut random = Random::new(7);
     for lanes in [16, 32, 64] {
