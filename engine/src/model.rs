@@ -28,11 +28,13 @@ pub struct Model<'a> {
     qa_bias: &'a [f32],
 }
 
-/// γ and β.
+/// γ and β, both divided by the smoothing factors, so that its result is. What multiplies the result is packed to make
+/// up for it, and the residual connection multiplies it by the factors.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LayerNorm<'a> {
     pub gamma: &'a [f32],
     pub beta: &'a [f32],
+    pub smoothing: &'a [f32],
 }
 
 /// The weights of an encoder layer.
@@ -295,9 +297,15 @@ impl<'a, I: Iterator<Item = Entry>> Sections<'a, '_, I> {
         hidden: usize,
     ) -> Result<LayerNorm<'a>, ParseError> {
         let (id, bytes) = self.take(kind, layer)?;
-        let both = self.floats(id, bytes, 2 * hidden)?;
-        let (gamma, beta) = both.split_at_checked(hidden).unwrap_or((both, &[]));
-        Ok(LayerNorm { gamma, beta })
+        let all = self.floats(id, bytes, 3 * hidden)?;
+        let parts = all.split_at_checked(hidden).zip(all.split_at_checked(2 * hidden));
+        let ((gamma, rest), (_, smoothing)) =
+            parts.ok_or(ParseError::Section(id, "has a length that does not fit the shape"))?;
+        let beta = rest.get(..hidden).unwrap_or(rest);
+        if self.trusted.is_none() && !smoothing.iter().all(|&s| s > 0.0) {
+            return Err(ParseError::Section(id, "holds a smoothing factor that is not positive"));
+        }
+        Ok(LayerNorm { gamma, beta, smoothing })
     }
 
     fn layer(&mut self, layer: u32, config: &Config) -> Result<Layer<'a>, ParseError> {

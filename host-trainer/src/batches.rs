@@ -47,6 +47,23 @@ pub fn by_length(features: &[Feature], batch_size: usize) -> Vec<Vec<usize>> {
     order.chunks(batch_size).map(<[usize]>::to_vec).collect()
 }
 
+/// Batches of `count` windows, taken evenly from all, for measuring what a network makes of them.
+///
+/// # Errors
+/// A failure of the device.
+pub fn calibration(
+    features: &[Feature],
+    count: usize,
+    batch_size: usize,
+    pad: u32,
+    device: &Device,
+) -> Result<Vec<Input>> {
+    let count = count.min(features.len());
+    let chosen: Vec<Feature> = (0..count).map(|i| features[i * features.len() / count].clone()).collect();
+    let batches = by_length(&chosen, batch_size);
+    batches.iter().map(|indices| Ok(Batch::new(&chosen, indices, pad, device)?.input)).collect()
+}
+
 impl Batch {
     /// Gathers windows, padded with the id `pad`.
     ///

@@ -17,6 +17,7 @@ pub mod pack;
 pub mod pattern;
 pub mod prune;
 pub mod schedule;
+pub mod smoothing;
 pub mod tokenizer;
 pub mod train;
 pub mod verify;

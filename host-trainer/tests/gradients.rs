@@ -91,8 +91,7 @@ fn a_pruned_weight_receives_none() -> Result<()> {
 fn a_teacher_is_not_trained_and_equal_hidden_states_cost_nothing() -> Result<()> {
     let setup = setup()?;
     let model = BertForQuestionAnswering::new(&setup.config, &setup.variables, &BTreeMap::new())?;
-    let frozen =
-        Variables::frozen(&setup.config, &common::random_parameters(&setup.config, 1), &Device::Cpu)?;
+    let frozen = Variables::frozen(&setup.config, common::random_parameters(&setup.config, 1), &Device::Cpu)?;
     let teacher = BertForQuestionAnswering::new(&setup.config, &frozen, &BTreeMap::new())?;
     let (output, target) = (model.forward(&setup.batch.input)?, teacher.forward(&setup.batch.input)?);
     assert!(!target.start_logits.track_op());

@@ -217,7 +217,7 @@ pub(crate) fn output_block<P: Products>(
     out: &mut [f32],
 ) -> Result<(), ShapeError> {
     let lanes = check_product(matrix.rows(), matrix.cols(), &strips, x, x_scales, &epilogue, out)?;
-    let finish = Finish::new(x_scales, &mut epilogue);
+    let finish = Finish::new(x_scales, &mut epilogue, 4 * strips.start);
     let mut sums = [[token.splat_i32(0); 4]; 4];
     for (strip, out) in strips.zip(out.chunks_exact_mut(4 * lanes)) {
         let tiles = Strip::new(matrix, strip);
@@ -233,7 +233,7 @@ pub(crate) fn output_block<P: Products>(
                 }
             }
             for ((row, sums), out) in (4 * strip..).zip(sums).zip(out.chunks_exact_mut(lanes)) {
-                let rows = Rows { scales: [matrix.scale(row)], biases: [matrix.bias(row)] };
+                let rows = Rows { first: row, scales: [matrix.scale(row)], biases: [matrix.bias(row)] };
                 // SAFETY: the scales, the epilogue's slice and `out` have `lanes` ≥ `column + 16` elements.
                 unsafe { finish.any_rows(token, [sums], column, &rows, out.as_mut_ptr(), 0) }
             }
@@ -255,7 +255,7 @@ pub(crate) fn input_block<P: Products>(
     out: &mut [f32],
 ) -> Result<(), ShapeError> {
     let lanes = check_product(matrix.rows(), matrix.cols(), &strips, x, x_scales, &epilogue, out)?;
-    let finish = Finish::new(x_scales, &mut epilogue);
+    let finish = Finish::new(x_scales, &mut epilogue, 4 * strips.start);
     let groups = (lanes / GROUP).min(2);
     let mut sums = [[token.splat_i32(0); 4]; 2];
     for first in (0..lanes).step_by(GROUP * groups) {
@@ -272,7 +272,7 @@ pub(crate) fn input_block<P: Products>(
                     _ => token.input_row::<64, 2>(&blocks, x, &mut sums),
                 }
             }
-            let rows = Rows { scales: [matrix.scale(row)], biases: [matrix.bias(row)] };
+            let rows = Rows { first: row, scales: [matrix.scale(row)], biases: [matrix.bias(row)] };
             for (sums, column) in sums.into_iter().zip((first..).step_by(GROUP)).take(groups) {
                 // SAFETY: the scales, the epilogue's slice and `out` have `lanes` ≥ `column + 16` elements.
                 unsafe { finish.any_rows(token, [sums], column, &rows, out.as_mut_ptr(), 0) }

@@ -24,8 +24,12 @@ impl core::error::Error for ShapeError {}
 pub enum Epilogue<'a> {
     /// `out = y`.
     Store,
-    /// `out = out + y`: the residual connection, in place.
-    Add,
+    /// `out = out · smoothing[row] + y`: the residual connection, in place.
+    Add {
+        /// One value per output row, 1 where the residual stream holds the plain value: what LayerNorm's result was
+        /// divided by to be quantized better.
+        smoothing: &'a [f32],
+    },
     /// `out = y`, and `most[lane] = max(y, most[lane])`: what [`Kernels::quantize_gelu_rows`] takes.
     Most {
         /// One value per lane; the caller starts it at 0.

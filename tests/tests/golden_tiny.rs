@@ -5,7 +5,9 @@ use blockspan_engine::{Model, Runtime, Session};
 use blockspan_tests::{Golden, GoldenPair, TINY, fixture, packed_tiny};
 use blockspan_trainer::checkpoint;
 use blockspan_trainer::config::Config;
+use blockspan_trainer::features::WindowOptions;
 use blockspan_trainer::model::{BertForQuestionAnswering, Input, Variables};
+use blockspan_trainer::pack::{self, Calibration};
 use candle_core::Device;
 
 #[test]
@@ -14,7 +16,7 @@ fn trainer_logits_equal_the_reference_within_1e_4() -> Result<()> {
         let directory = fixture(&format!("tiny/{name}"));
         let config = Config::read(&directory)?;
         let (parameters, _) = checkpoint::load(&directory, &config, 0)?;
-        let variables = Variables::frozen(&config, &parameters, &Device::Cpu)?;
+        let variables = Variables::frozen(&config, parameters, &Device::Cpu)?;
         let model = BertForQuestionAnswering::new(&config, &variables, &Default::default())?;
         let golden = Golden::read(name)?;
         for (pair, expected) in golden.pairs.iter().zip(&golden.logits) {
@@ -85,7 +87,9 @@ fn the_quantized_forward_pass_is_the_engines() -> Result<()> {
         let directory = fixture(&format!("tiny/{name}"));
         let config = Config::read(&directory)?;
         let (parameters, _) = checkpoint::load(&directory, &config, 0)?;
-        let variables = Variables::frozen(&config, &parameters, &Device::Cpu)?;
+        let variables = Variables::frozen(&config, parameters, &Device::Cpu)?;
+        let windows = WindowOptions { max_seq_len: 128, doc_stride: 42 };
+        let smoothing = pack::smoothing(&directory, &config, windows, &Calibration::default())?;
         let golden = Golden::read(name)?;
         // Squared differences from the engine's logits: of the plain network, and of the quantized one.
         let mut squares = [0f64; 2];
@@ -97,7 +101,8 @@ fn the_quantized_forward_pass_is_the_engines() -> Result<()> {
                 let (ids, types) = (pair.input_ids.clone(), pair.token_type_ids.clone());
                 let mask = vec![1.0; ids.len()];
                 let input = Input::new(ids, types, mask, 1, &Device::Cpu)?;
-                let output = model.with_quantization(quantized).forward(&input)?;
+                let output =
+                    model.with_quantization(quantized).with_smoothing(&smoothing)?.forward(&input)?;
                 let logits = [output.start_logits, output.end_logits].map(|logits| logits.flatten_all());
                 let [starts, ends] = logits.map(|logits| logits.and_then(|l| l.to_vec1::<f32>()));
                 let all = starts?.into_iter().chain(ends?);

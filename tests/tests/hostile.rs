@@ -178,6 +178,26 @@ fn padding_that_is_not_zero() -> Result<()> {
     Ok(())
 }
 
+/// A residual connection that would drop, turn or spoil a feature.
+#[test]
+fn smoothing_factors_that_are_not_positive() -> Result<()> {
+    for name in TINY {
+        let mut bytes = tiny(name)?;
+        let hidden = Model::parse(bytes.get())?.config().hidden;
+        for id in ["embeddings.layer_norm", "layer.0.attention.layer_norm", "layer.1.output.layer_norm"] {
+            let norm = find(bytes.get(), id)?;
+            assert_eq!(norm.len(), 4 * 3 * hidden, "{name}: {id}");
+            for factor in [0.0f32, -0.0, -1.0, f32::NAN, f32::INFINITY] {
+                let change = factor.to_le_bytes();
+                let refusal =
+                    with_change(&mut bytes, norm.end - 4, &change, true).expect_err("it is checked");
+                assert_eq!(place(&refusal), id, "{name}: {factor}: {refusal}");
+            }
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn truncated_anywhere() -> Result<()> {
     for name in TINY {

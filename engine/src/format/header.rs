@@ -12,7 +12,7 @@ use crate::xxh64;
 pub const MAGIC: [u8; 8] = *b"\x89BSPAN\r\n";
 
 /// The version of the format that this crate reads and describes.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Bytes of the header; the section table follows.
 pub const HEADER_LEN: usize = 128;

@@ -26,7 +26,7 @@ pub enum Kind {
     PositionEmbeddings = 17,
     /// `f16[token_types][hidden]`.
     TokenTypeEmbeddings = 18,
-    /// `f32[hidden]` γ, `f32[hidden]` β.
+    /// `f32[hidden]` γ, `f32[hidden]` β, `f32[hidden]` smoothing.
     EmbeddingsLayerNorm = 19,
     /// Packed matrix, hidden × hidden.
     Query = 32,
@@ -36,13 +36,13 @@ pub enum Kind {
     Value = 34,
     /// Packed matrix, hidden × hidden.
     AttentionOutput = 35,
-    /// `f32[hidden]` γ, `f32[hidden]` β.
+    /// `f32[hidden]` γ, `f32[hidden]` β, `f32[hidden]` smoothing.
     AttentionLayerNorm = 36,
     /// Packed matrix, intermediate × hidden.
     Intermediate = 37,
     /// Packed matrix, hidden × intermediate.
     Output = 38,
-    /// `f32[hidden]` γ, `f32[hidden]` β.
+    /// `f32[hidden]` γ, `f32[hidden]` β, `f32[hidden]` smoothing.
     OutputLayerNorm = 39,
     /// `f32[2][hidden]` weights (start, end), `f32[2]` biases.
     QaOutputs = 48,

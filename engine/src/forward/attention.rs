@@ -7,7 +7,7 @@ use blockspan_kernels::parallel::{Cut, Pool, for_each_cut};
 use blockspan_kernels::{DenseRows, Epilogue, ShapeError, math, scalar};
 
 use super::{Pass, tile_and_part};
-use crate::model::Layer;
+use crate::model::{Layer, LayerNorm};
 use crate::workspace::Buffers;
 
 impl Pass<'_> {
@@ -19,10 +19,11 @@ impl Pass<'_> {
         self.quantize_context(buffers)
     }
 
-    /// `hidden += attention_output(input)`, outputs in parts.
+    /// `hidden += attention_output(input)`, outputs in parts. `before` made the layer's input, which `hidden` holds.
     pub(super) fn attention_output(
         &self,
         layer: &Layer<'_>,
+        before: &LayerNorm<'_>,
         buffers: &mut Buffers<'_>,
     ) -> Result<(), ShapeError> {
         let (hidden, parts) = (self.model.config().hidden, self.parts());
@@ -32,7 +33,9 @@ impl Pass<'_> {
             let (tile, part) = tile_and_part(task, parts);
             let rows = Cut::<f32>::features(hidden, parts, 4, part);
             let (input, scales) = (self.tile(input, tile, hidden)?, self.tile(scales, tile, 1)?);
-            self.product(&layer.attention_output, rows, input, scales, Epilogue::Add, out)
+            let smoothing = before.smoothing.get(rows.clone()).ok_or(ShapeError)?;
+            let epilogue = Epilogue::Add { smoothing };
+            self.product(&layer.attention_output, rows, input, scales, epilogue, out)
         })
     }
 

@@ -53,14 +53,9 @@ impl Pass<'_> {
             let rows = Cut::<f32>::features(hidden, parts, 4, part);
             // The scales are the same in every part; the first will do.
             let scales = self.tile(scales, tile, parts)?.get(..self.tiles.lanes(tile)).ok_or(ShapeError)?;
-            self.product(
-                &layer.output,
-                rows,
-                self.tile(inner, tile, intermediate)?,
-                scales,
-                Epilogue::Add,
-                out,
-            )
+            let smoothing = layer.attention_layer_norm.smoothing.get(rows.clone()).ok_or(ShapeError)?;
+            let epilogue = Epilogue::Add { smoothing };
+            self.product(&layer.output, rows, self.tile(inner, tile, intermediate)?, scales, epilogue, out)
         })
     }
 }

@@ -33,17 +33,19 @@ impl Pass<'_> {
     pub fn run(&self, buffers: &mut Buffers<'_>) -> Result<(), ShapeError> {
         let config = self.model.config();
         self.embed(buffers)?;
+        let mut before = self.model.embeddings_layer_norm();
         for index in 0..config.layers {
             let layer = self.model.layer(index).ok_or(ShapeError)?;
             self.attention(layer, buffers)?;
             if self.parts() == 1 {
-                self.finish_tiles(layer, buffers)?;
+                self.finish_tiles(layer, before, buffers)?;
             } else {
-                self.attention_output(layer, buffers)?;
+                self.attention_output(layer, before, buffers)?;
                 self.normalize(&layer.attention_layer_norm, buffers)?;
                 self.feed_forward(layer, buffers)?;
                 self.normalize(&layer.output_layer_norm, buffers)?;
             }
+            before = &layer.output_layer_norm;
         }
         self.logits(buffers)
     }

@@ -11,14 +11,15 @@ use blockspan_kernels::parallel::{Pool, for_each_cut};
 use blockspan_kernels::{Epilogue, ShapeError};
 
 use super::Pass;
-use crate::model::Layer;
+use crate::model::{Layer, LayerNorm};
 use crate::workspace::Buffers;
 
 impl Pass<'_> {
-    /// From the quantized context to the next layer's quantized input.
+    /// From the quantized context to the next layer's quantized input. `before` made the layer's input.
     pub(super) fn finish_tiles(
         &self,
         layer: &Layer<'_>,
+        before: &LayerNorm<'_>,
         buffers: &mut Buffers<'_>,
     ) -> Result<(), ShapeError> {
         let config = self.model.config();
@@ -42,13 +43,15 @@ impl Pass<'_> {
                 let values = intermediate * self.lanes(tile);
                 let wide = wide.get_mut(..values).ok_or(ShapeError)?;
                 let inner = inner.get_mut(..values).ok_or(ShapeError)?;
-                self.product(&layer.attention_output, 0..hidden, input, scales, Epilogue::Add, stream)?;
+                let epilogue = Epilogue::Add { smoothing: before.smoothing };
+                self.product(&layer.attention_output, 0..hidden, input, scales, epilogue, stream)?;
                 self.normalize_tile(&layer.attention_layer_norm, stream, absmax, input, scales)?;
                 absmax.fill(0.0);
                 let epilogue = Epilogue::Most { most: absmax };
                 self.product(&layer.intermediate, 0..intermediate, input, scales, epilogue, wide)?;
                 self.quantize_gelu(wide, absmax, inner, scales)?;
-                self.product(&layer.output, 0..hidden, inner, scales, Epilogue::Add, stream)?;
+                let epilogue = Epilogue::Add { smoothing: layer.attention_layer_norm.smoothing };
+                self.product(&layer.output, 0..hidden, inner, scales, epilogue, stream)?;
                 self.normalize_tile(&layer.output_layer_norm, stream, absmax, input, scales)
             },
         )

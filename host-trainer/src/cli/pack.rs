@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use blockspan_engine::format::WordDtype;
 use blockspan_trainer::hub::model_directory;
-use blockspan_trainer::pack;
+use blockspan_trainer::pack::{self, Calibration};
 use clap::{Args, ValueEnum};
 
 use super::windows::WindowArgs;
@@ -24,6 +24,13 @@ pub struct Pack {
     /// Pack zeros that follow neither pattern: only blocks that are all zero are left out.
     #[arg(long)]
     pub force_dense: bool,
+    /// SQuAD file whose windows show how large activations become, so that outlier features can be smoothed
+    /// [default: the factors that --qat trained with, else texts that come with the program].
+    #[arg(long, value_name = "FILE", conflicts_with = "no_smoothing")]
+    pub calibration: Option<PathBuf>,
+    /// Leave outlier features as they are.
+    #[arg(long)]
+    pub no_smoothing: bool,
     #[command(flatten)]
     pub windows: WindowArgs,
     /// A line of metadata, KEY=VALUE; may be given several times.
@@ -55,6 +62,11 @@ pub fn pack_model(args: &Pack) -> Result<()> {
         doc_stride: args.windows.doc_stride,
         metadata: metadata.collect::<Result<_>>()?,
         force_dense: args.force_dense,
+        calibration: match &args.calibration {
+            Some(path) => Calibration::File(path.clone()),
+            None if args.no_smoothing => Calibration::Off,
+            None => Calibration::OwnTexts,
+        },
     };
     let report = pack::pack(&model_directory(&args.model)?, &args.out, &options)?;
     for matrix in &report.matrices {
@@ -65,6 +77,10 @@ pub fn pack_model(args: &Pack) -> Result<()> {
             100.0 * matrix.sparsity,
             100.0 * matrix.density
         );
+    }
+    let (smoothed, features, largest) = report.smoothed;
+    if smoothed > 0 {
+        println!("{smoothed} of {features} features smoothed, by up to {largest}");
     }
     println!(
         "{}: {} bytes, {} matrices, {}",

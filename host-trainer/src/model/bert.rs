@@ -8,6 +8,7 @@ use candle_core::{DType, Device, Tensor};
 use super::Variables;
 use crate::config::{Config, layer_prefix};
 use crate::ops::{self, Dropout, Grid, derive_key};
+use crate::smoothing::Smoothing;
 
 /// Added to the score of a padding key; its probability is then exactly 0.
 const PADDING_BIAS: f64 = -1e9;
@@ -105,13 +106,17 @@ impl Linear {
         })
     }
 
-    fn forward(&self, x: &Tensor, quantized: bool) -> Result<Tensor> {
+    /// `smoothing` is what `x` was divided by, if it is quantized.
+    fn forward(&self, x: &Tensor, quantized: bool, smoothing: Option<&Tensor>) -> Result<Tensor> {
         // The mask is part of the graph, so that a pruned weight receives no gradient.
         let mut weight = match &self.mask {
             Some(mask) => (&self.weight * mask)?,
             None => self.weight.clone(),
         };
         if quantized {
+            if let Some(smoothing) = smoothing {
+                weight = weight.broadcast_mul(smoothing)?;
+            }
             weight = ops::quantize_rows(&weight, weight.dim(1)?, Grid::Weights)?;
         }
         Ok(ops::linear(x, &weight.to_dtype(x.dtype())?, &self.bias.to_dtype(x.dtype())?)?)
@@ -153,6 +158,10 @@ struct Layer {
     output_norm: LayerNorm,
     heads: usize,
     quantized: bool,
+    /// What the inputs of the query, key and value maps are divided by before they are rounded, `[hidden]`.
+    smoothing: Option<Tensor>,
+    /// What the intermediate map's input is divided by.
+    inner_smoothing: Option<Tensor>,
 }
 
 impl Layer {
@@ -177,6 +186,8 @@ impl Layer {
             output_norm: norm("output.LayerNorm")?,
             heads: config.num_attention_heads,
             quantized: false,
+            smoothing: None,
+            inner_smoothing: None,
         })
     }
 
@@ -187,8 +198,10 @@ impl Layer {
 
     /// What the heads gather, the input of the attention's output map.
     fn context(&self, x: &Tensor, bias: &Tensor, dropouts: Dropouts) -> Result<Tensor> {
-        let x = self.operand(x)?;
-        let [mut q, mut k, mut v] = [&self.query, &self.key, &self.value].map(|map| self.map(map, &x));
+        let smoothing = self.smoothing.as_ref();
+        let x = self.operand(x, smoothing)?;
+        let maps = [&self.query, &self.key, &self.value];
+        let [mut q, mut k, mut v] = maps.map(|map| self.map(map, &x, smoothing));
         if self.quantized {
             let head = x.dim(2)? / self.heads.max(1);
             let rows = |x: Result<Tensor>| Ok(ops::quantize_rows(&x?, head, Grid::Activations)?);
@@ -198,9 +211,14 @@ impl Layer {
         Ok(ops::attention(&q?, &k?, &v?, bias, self.heads, dropout, self.quantized)?)
     }
 
-    /// What a linear map multiplies its weights with: `x`, or its int8.
-    fn operand(&self, x: &Tensor) -> Result<Tensor> {
-        self.rounded(x, Grid::Activations)
+    /// What a linear map multiplies its weights with: `x`, or the int8 of what smoothing leaves of it.
+    fn operand(&self, x: &Tensor, smoothing: Option<&Tensor>) -> Result<Tensor> {
+        match smoothing.filter(|_| self.quantized) {
+            Some(smoothing) => {
+                self.rounded(&x.broadcast_div(&smoothing.to_dtype(x.dtype())?)?, Grid::Activations)
+            }
+            None => self.rounded(x, Grid::Activations),
+        }
     }
 
     fn rounded(&self, x: &Tensor, grid: Grid) -> Result<Tensor> {
@@ -210,25 +228,27 @@ impl Layer {
         Ok(ops::quantize_rows(x, x.dim(2)?, grid)?)
     }
 
-    fn map(&self, map: &Linear, operand: &Tensor) -> Result<Tensor> {
-        map.forward(operand, self.quantized)
+    fn map(&self, map: &Linear, operand: &Tensor, smoothing: Option<&Tensor>) -> Result<Tensor> {
+        map.forward(operand, self.quantized, smoothing)
     }
 
     /// The attention half: the input of the intermediate map.
     fn attended(&self, x: &Tensor, context: &Tensor, dropouts: Dropouts) -> Result<Tensor> {
-        let added = self.map(&self.attention_output, &self.operand(context)?)?;
+        let added = self.map(&self.attention_output, &self.operand(context, None)?, None)?;
         let added = ops::dropout(&added, dropouts.hidden(self.number, 1))?;
         self.attention_norm.forward(&(added + x)?)
     }
 
     /// What the feed-forward half holds, the input of its output map.
     fn inner(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(ops::gelu(&self.map(&self.intermediate, &self.operand(x)?)?, self.quantized)?)
+        let smoothing = self.inner_smoothing.as_ref();
+        let inner = self.map(&self.intermediate, &self.operand(x, smoothing)?, smoothing)?;
+        Ok(ops::gelu(&inner, self.quantized)?)
     }
 
     /// The feed-forward half: the input of the next layer.
     fn fed_forward(&self, x: &Tensor, inner: &Tensor, dropouts: Dropouts) -> Result<Tensor> {
-        let added = self.map(&self.output, &self.rounded(inner, Grid::Gelu)?)?;
+        let added = self.map(&self.output, &self.rounded(inner, Grid::Gelu)?, None)?;
         let added = ops::dropout(&added, dropouts.hidden(self.number, 2))?;
         self.output_norm.forward(&(added + x)?)
     }
@@ -287,6 +307,23 @@ impl BertForQuestionAnswering {
         self
     }
 
+    /// The same network, with the outlier features smoothed where it is quantized, as `pack` does it.
+    ///
+    /// # Errors
+    /// A failure of the device.
+    pub fn with_smoothing(mut self, smoothing: &Smoothing) -> Result<Self> {
+        let device = self.words.device().clone();
+        let before = |index: usize, part: &str| {
+            let factors = smoothing.before(&format!("{}.{part}.weight", layer_prefix(index)));
+            factors.map(|factors| Tensor::new(factors, &device)).transpose()
+        };
+        for (index, layer) in self.layers.iter_mut().enumerate() {
+            layer.smoothing = before(index, "attention.self.query")?;
+            layer.inner_smoothing = before(index, "intermediate.dense")?;
+        }
+        Ok(self)
+    }
+
     /// Logits and hidden states of a batch.
     ///
     /// # Errors
@@ -316,7 +353,7 @@ impl BertForQuestionAnswering {
             x = layer.forward(&x, &bias, dropouts)?;
             hidden_states.push(x.clone());
         }
-        let logits = self.head.forward(&x, false)?.to_dtype(DType::F32)?;
+        let logits = self.head.forward(&x, false, None)?.to_dtype(DType::F32)?;
         Ok(Output {
             start_logits: logits.narrow(2, 0, 1)?.squeeze(2)?,
             end_logits: logits.narrow(2, 1, 1)?.squeeze(2)?,

@@ -19,11 +19,11 @@ impl Variables {
     ///
     /// # Errors
     /// A parameter that is missing or of the wrong length, or a failure of the device.
-    pub fn frozen(config: &Config, parameters: &Parameters, device: &Device) -> Result<Self> {
+    pub fn frozen(config: &Config, mut parameters: Parameters, device: &Device) -> Result<Self> {
         let mut tensors = BTreeMap::new();
         for (name, shape) in config.parameters() {
-            let values = parameters.get(&name).with_context(|| format!("{name} is missing"))?;
-            tensors.insert(name, Tensor::from_slice(values, shape, device)?);
+            let values = parameters.remove(&name).with_context(|| format!("{name} is missing"))?;
+            tensors.insert(name, Tensor::from_vec(values, shape, device)?);
         }
         Ok(Variables { tensors, trained: BTreeMap::new() })
     }
@@ -38,7 +38,7 @@ impl Variables {
         device: &Device,
         train: impl Fn(&str) -> bool,
     ) -> Result<Self> {
-        let mut variables = Self::frozen(config, parameters, device)?;
+        let mut variables = Self::frozen(config, parameters.clone(), device)?;
         for (name, tensor) in variables.tensors.iter_mut().filter(|(name, _)| train(name)) {
             let var = Var::from_tensor(tensor)?;
             *tensor = var.as_tensor().clone();

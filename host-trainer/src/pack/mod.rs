@@ -1,6 +1,7 @@
 //! From a Hugging Face directory to one packed file: int8 weights with a scale per output row, blocks of zeros
 //! left out, the tokenizer in the engine's own tables.
 
+mod calibrate;
 mod quantize;
 pub mod tokenizer;
 mod writer;
@@ -15,9 +16,12 @@ use blockspan_kernels::matrix;
 
 use crate::checkpoint::{self, Reader};
 use crate::config::{Config, HEAD_WEIGHT, layer_prefix};
+use crate::features::WindowOptions;
 use crate::inspect::Inspection;
 use crate::pattern::{BLOCK, Blocks, Pattern};
+use crate::smoothing::Smoothing;
 use crate::tokenizer::{check_vocabulary, read_tokenizer};
+pub use calibrate::{Calibration, smoothing};
 use quantize::halves;
 pub(crate) use quantize::{quantize_rows, weight_scale};
 use tokenizer::TokenizerSections;
@@ -39,6 +43,8 @@ pub struct Options {
     pub metadata: Vec<(String, String)>,
     /// Packs a checkpoint whose zeros follow neither pattern: every block that holds a weight is kept.
     pub force_dense: bool,
+    /// What shows how large activations become, so that outlier features can be smoothed.
+    pub calibration: Calibration,
 }
 
 impl Default for Options {
@@ -49,6 +55,7 @@ impl Default for Options {
             doc_stride: 128,
             metadata: Vec::new(),
             force_dense: false,
+            calibration: Calibration::default(),
         }
     }
 }
@@ -73,6 +80,8 @@ pub struct Report {
     pub pattern: Pattern,
     /// The encoder's matrices, in the order of the layers.
     pub matrices: Vec<MatrixReport>,
+    /// Features of LayerNorms' results that were smoothed, of how many, and the largest factor.
+    pub smoothed: (usize, usize, f32),
     /// Length of the file in bytes.
     pub file_len: usize,
 }
@@ -107,7 +116,16 @@ pub fn pack_to_bytes(directory: &Path, options: &Options) -> Result<(Aligned, Re
         pattern(&inspection, options).map_err(|error| anyhow!("{}: {error}", reader.path().display()))?;
     let file_config = file_config(&config, options, pattern, &tokenizer);
     let shapes = config.parameters().into_iter().collect();
-    let packer = Packer { reader: &reader, shapes, hidden: config.hidden_size, pattern, options };
+    let windows = WindowOptions { max_seq_len: file_config.max_seq_len, doc_stride: file_config.doc_stride };
+    let smoothing = smoothing(directory, &config, windows, &options.calibration)?;
+    let packer = Packer {
+        reader: &reader,
+        shapes,
+        hidden: config.hidden_size,
+        pattern,
+        options,
+        smoothing: &smoothing,
+    };
     let (mut sections, mut matrices) = (Vec::new(), Vec::new());
     for id in section_ids(config.num_hidden_layers) {
         sections.push(match id.kind {
@@ -120,7 +138,7 @@ pub fn pack_to_bytes(directory: &Path, options: &Options) -> Result<(Aligned, Re
     }
     let bytes = writer::file(&file_config, &sections)?;
     Model::parse(&bytes).map_err(|error| anyhow!("the packed model does not parse: {error}"))?;
-    let report = Report { pattern, matrices, file_len: bytes.len() };
+    let report = Report { pattern, matrices, smoothed: smoothing.summary(), file_len: bytes.len() };
     Ok((bytes, report))
 }
 
@@ -186,6 +204,7 @@ struct Packer<'a> {
     hidden: usize,
     pattern: Pattern,
     options: &'a Options,
+    smoothing: &'a Smoothing,
 }
 
 impl Packer<'_> {
@@ -201,10 +220,12 @@ impl Packer<'_> {
             Kind::TokenTypeEmbeddings => {
                 return halves(&self.get("bert.embeddings.token_type_embeddings.weight")?);
             }
-            Kind::EmbeddingsLayerNorm => return self.pair("bert.embeddings.LayerNorm"),
+            Kind::EmbeddingsLayerNorm => return self.layer_norm("bert.embeddings.LayerNorm"),
             Kind::QaOutputs => return self.pair("qa_outputs"),
-            Kind::AttentionLayerNorm => return self.pair(&format!("{prefix}.attention.output.LayerNorm")),
-            Kind::OutputLayerNorm => return self.pair(&format!("{prefix}.output.LayerNorm")),
+            Kind::AttentionLayerNorm => {
+                return self.layer_norm(&format!("{prefix}.attention.output.LayerNorm"));
+            }
+            Kind::OutputLayerNorm => return self.layer_norm(&format!("{prefix}.output.LayerNorm")),
             Kind::Query => "attention.self.query",
             Kind::Key => "attention.self.key",
             Kind::Value => "attention.self.value",
@@ -231,6 +252,17 @@ impl Packer<'_> {
         Ok(weight.iter().chain(&bias).flat_map(|x| x.to_le_bytes()).collect())
     }
 
+    /// γ and β divided by the smoothing factors, then those, in f32.
+    fn layer_norm(&self, stem: &str) -> Result<Vec<u8>> {
+        let (mut gamma, mut beta) =
+            (self.get(&format!("{stem}.weight"))?, self.get(&format!("{stem}.bias"))?);
+        let smoothing = self.smoothing.of(stem).map_or_else(|| vec![1.0; self.hidden], <[f32]>::to_vec);
+        for values in [&mut gamma, &mut beta] {
+            values.iter_mut().zip(&smoothing).for_each(|(value, s)| *value /= s);
+        }
+        Ok(gamma.iter().chain(&beta).chain(&smoothing).flat_map(|x| x.to_le_bytes()).collect())
+    }
+
     fn word_embeddings(&self, values: &[f32]) -> Result<Vec<u8>> {
         if self.options.embeddings == WordDtype::F16 {
             return halves(values);
@@ -245,7 +277,12 @@ impl Packer<'_> {
     fn matrix(&self, name: &str, matrices: &mut Vec<MatrixReport>) -> Result<Vec<u8>> {
         let weight = format!("{name}.weight");
         let &[rows, cols] = self.shape(&weight)? else { bail!("{weight} is no matrix") };
-        let weights = self.get(&weight)?;
+        let mut weights = self.get(&weight)?;
+        if let Some(smoothing) = self.smoothing.before(&weight) {
+            for row in weights.chunks_exact_mut(cols) {
+                row.iter_mut().zip(smoothing).for_each(|(w, s)| *w *= s);
+            }
+        }
         let bias = self.get(&format!("{name}.bias"))?;
         let (quantized, scales) = quantize_rows(&weights, cols);
         let bytes = match self.pattern {

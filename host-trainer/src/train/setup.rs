@@ -87,6 +87,6 @@ pub(super) fn load_teacher(
     );
     let (parameters, fresh_head) = checkpoint::load(path, &config, 0)?;
     ensure!(!fresh_head, "{}: the teacher has no qa_outputs; give a fine-tuned model", path.display());
-    let variables = Variables::frozen(&config, &parameters, device)?;
+    let variables = Variables::frozen(&config, parameters, device)?;
     Ok(BertForQuestionAnswering::new(&config, &variables, &BTreeMap::new())?.with_dtype(options.dtype))
 }

@@ -57,14 +57,14 @@ impl Cases<'_> {
         let (rows, cols) = (matrix.rows(), matrix.cols());
         let x = Aligned::new(tiles.padded() * cols, |i| noise(i) as i8);
         let mut out = Aligned::new(tiles.padded() * rows, |_| 0f32);
-        let (x_scales, mut most) = ([1e-3; 64], [0f32; 64]);
+        let (x_scales, mut most, smoothing) = ([1e-3; 64], [0f32; 64], vec![1.0; rows]);
         let call = |tile| {
             let lanes = tiles.lanes(tile);
             let x = &x[tiles.offset(tile, cols)..tiles.offset(tile + 1, cols)];
             let out = &mut out[tiles.offset(tile, rows)..tiles.offset(tile + 1, rows)];
             let epilogue = match epilogue {
                 "store" => Epilogue::Store,
-                "add" => Epilogue::Add,
+                "add" => Epilogue::Add { smoothing: &smoothing },
                 _ => Epilogue::Most { most: &mut most[..lanes] },
             };
             let (strips, scales) = (0..rows / 4, &x_scales[..lanes]);

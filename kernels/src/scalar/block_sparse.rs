@@ -18,6 +18,7 @@ pub fn output_block(
     out: &mut [f32],
 ) -> Result<(), ShapeError> {
     let lanes = check_product(matrix.rows(), matrix.cols(), &strips, x, x_scales, &epilogue, out)?;
+    let first = strips.start;
     for (strip, out) in strips.zip(out.chunks_exact_mut(4 * lanes)) {
         let mut acc = [[0i32; TILE]; 4];
         for (columns, weights) in matrix.tiles(strip) {
@@ -30,7 +31,8 @@ pub fn output_block(
             }
         }
         for ((row, acc), out) in (4 * strip..).zip(&acc).zip(out.chunks_exact_mut(lanes)) {
-            finish(acc, matrix.scale(row), matrix.bias(row), x_scales, &mut epilogue, out);
+            let scale = (matrix.scale(row), matrix.bias(row));
+            finish(acc, scale, x_scales, &mut epilogue, row - 4 * first, out);
         }
     }
     Ok(())
@@ -46,7 +48,8 @@ pub fn input_block(
     out: &mut [f32],
 ) -> Result<(), ShapeError> {
     let lanes = check_product(matrix.rows(), matrix.cols(), &strips, x, x_scales, &epilogue, out)?;
-    for (row, out) in (4 * strips.start..4 * strips.end).zip(out.chunks_exact_mut(lanes)) {
+    let first = 4 * strips.start;
+    for (row, out) in (first..4 * strips.end).zip(out.chunks_exact_mut(lanes)) {
         let mut acc = [0i32; TILE];
         for panel in 0..matrix.panels() {
             for (block, weights) in matrix.blocks(panel, row) {
@@ -57,7 +60,7 @@ pub fn input_block(
                 }
             }
         }
-        finish(&acc, matrix.scale(row), matrix.bias(row), x_scales, &mut epilogue, out);
+        finish(&acc, (matrix.scale(row), matrix.bias(row)), x_scales, &mut epilogue, row - first, out);
     }
     Ok(())
 }
@@ -75,8 +78,10 @@ pub(crate) fn check_product(
     let lanes = check_lanes(x_scales.len())?;
     ensure(strips.start <= strips.end && strips.end <= rows / 4)?;
     ensure(x.len() == cols * lanes && out.len() == 4 * strips.len() * lanes)?;
-    if let Epilogue::Most { most } = epilogue {
-        ensure(most.len() == lanes)?;
+    match epilogue {
+        Epilogue::Store => {}
+        Epilogue::Add { smoothing } => ensure(smoothing.len() == 4 * strips.len())?,
+        Epilogue::Most { most } => ensure(most.len() == lanes)?,
     }
     Ok(lanes)
 }
@@ -91,19 +96,22 @@ fn dot4(x: &[i8], weights: &[i8]) -> i32 {
     x.iter().zip(weights).map(|(&x, &w)| i32::from(x) * i32::from(w)).sum()
 }
 
-/// One output row: scales, bias and epilogue.
+/// Row `row` of the output: scales, bias and epilogue.
 fn finish(
     acc: &[i32],
-    scale: f32,
-    bias: f32,
+    (scale, bias): (f32, f32),
     x_scales: &[f32],
     epilogue: &mut Epilogue<'_>,
+    row: usize,
     out: &mut [f32],
 ) {
     let values = acc.iter().zip(x_scales).map(|(&acc, &x_scale)| (acc as f32 * x_scale) * scale + bias);
     match epilogue {
         Epilogue::Store => out.iter_mut().zip(values).for_each(|(out, y)| *out = y),
-        Epilogue::Add => out.iter_mut().zip(values).for_each(|(out, y)| *out += y),
+        Epilogue::Add { smoothing } => {
+            let smoothing = smoothing.get(row).copied().unwrap_or(1.0);
+            out.iter_mut().zip(values).for_each(|(out, y)| *out = *out * smoothing + y);
+        }
         Epilogue::Most { most } => {
             for ((out, most), y) in out.iter_mut().zip(most.iter_mut()).zip(values) {
                 *out = y;

@@ -16,6 +16,8 @@ pub(crate) const MOST: u8 = 2;
 pub(crate) struct Finish {
     x_scales: *const f32,
     kind: u8,
+    /// Per row of the matrix; only for [`ADD`]. Only the rows of the output are there.
+    smoothing: *const f32,
     /// Per-lane largest value; only for [`MOST`].
     most: *mut f32,
 }
@@ -23,19 +25,23 @@ pub(crate) struct Finish {
 /// Rows of the output that are finished together: the scale and the bias of each.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<const R: usize> {
+    /// The first one, among those of the matrix.
+    pub first: usize,
     pub scales: [f32; R],
     pub biases: [f32; R],
 }
 
 impl Finish {
-    /// `y` goes through the epilogue.
-    pub(crate) fn new(x_scales: &[f32], epilogue: &mut Epilogue<'_>) -> Self {
-        let (kind, most) = match epilogue {
-            Epilogue::Store => (STORE, core::ptr::null_mut()),
-            Epilogue::Add => (ADD, core::ptr::null_mut()),
-            Epilogue::Most { most } => (MOST, most.as_mut_ptr()),
+    /// `y` goes through the epilogue; the output begins with row `first` of the matrix.
+    pub(crate) fn new(x_scales: &[f32], epilogue: &mut Epilogue<'_>, first: usize) -> Self {
+        let (kind, smoothing, most) = match epilogue {
+            Epilogue::Store => (STORE, core::ptr::null(), core::ptr::null_mut()),
+            Epilogue::Add { smoothing } => {
+                (ADD, smoothing.as_ptr().wrapping_sub(first), core::ptr::null_mut())
+            }
+            Epilogue::Most { most } => (MOST, core::ptr::null(), most.as_mut_ptr()),
         };
-        Self { x_scales: x_scales.as_ptr(), kind, most }
+        Self { x_scales: x_scales.as_ptr(), kind, smoothing, most }
     }
 
     /// [`STORE`], [`ADD`] or [`MOST`].
@@ -73,7 +79,7 @@ impl Finish {
     ///
     /// # Safety
     /// The scales and the epilogue's slice must still be borrowed and, like each row of `out`, be valid for `K` vectors
-    /// from element `column` on; `KIND` must be `self.kind()`.
+    /// from element `column` on; the rows are rows of the output that was checked; `KIND` must be `self.kind()`.
     #[inline(always)]
     pub(crate) unsafe fn rows<V: Vector, const KIND: u8, const R: usize, const K: usize>(
         self,
@@ -94,11 +100,16 @@ impl Finish {
             }
         }
         for (r, y) in y.iter().enumerate() {
+            let smoothing = match KIND {
+                // SAFETY: each row of the output has one.
+                ADD => v.splat(unsafe { *self.smoothing.wrapping_add(rows.first + r) }),
+                _ => v.splat(1.0),
+            };
             for (k, &y) in y.iter().enumerate() {
                 // SAFETY: vector `k` from `column` on, of row `r`.
                 unsafe {
                     let out = out.add(r * stride + column + k * V::LANES);
-                    v.store(if KIND == ADD { v.add(v.load(out), y) } else { y }, out);
+                    v.store(if KIND == ADD { v.add(v.mul(v.load(out), smoothing), y) } else { y }, out);
                 }
             }
         }

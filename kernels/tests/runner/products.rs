@@ -123,13 +123,14 @@ fn check(
     let last = first + random.below(rows / 4 - first + 1);
     for strips in [0..rows / 4, first..last] {
         let before = random.floats(4 * strips.len() * lanes, Floats::Bell(1.0));
+        let smoothing = random.floats(4 * strips.len(), Floats::Bell(4.0));
         let both = [&Scalar as &dyn Kernels, kernels].map(|kernels| {
             let mut results = Vec::new();
             for form in 0..3 {
                 let (mut out, mut most) = (before.clone(), vec![0.25; lanes]);
                 let epilogue = match form {
                     0 => Epilogue::Store,
-                    1 => Epilogue::Add,
+                    1 => Epilogue::Add { smoothing: &smoothing },
                     _ => Epilogue::Most { most: &mut most },
                 };
                 run(kernels, strips.clone(), &x_scales, epilogue, &mut out);
@@ -315,6 +316,14 @@ pub fn refuses_wrong_shapes(kernels: &dyn Kernels) {
                 }
             };
             assert!(result.is_err(), "{case:?} was not refused");
+        }
+        for smoothing in [&ones[..7], &ones[..9]] {
+            let (x, mut out, epilogue) = ([0; 8 * 16], [0.0; 8 * 16], Epilogue::Add { smoothing });
+            let result = match &matrix {
+                Matrix::OutputBlock(m) => kernels.output_block(m, 0..2, &x, &ones[..16], epilogue, &mut out),
+                Matrix::InputBlock(m) => kernels.input_block(m, 0..2, &x, &ones[..16], epilogue, &mut out),
+            };
+            assert!(result.is_err(), "{} smoothing factors were not refused", smoothing.len());
         }
     }
     let values = [1i8; 32];

@@ -86,6 +86,7 @@ unsafe fn rows<const K: usize, const SETS: usize, const SHIFT: u32, const KIND: 
             // vouches for the rest.
             unsafe {
                 let rows: Rows<2> = Rows {
+                    first: row,
                     scales: *matrix.scales().as_ptr().add(row).cast(),
                     biases: *matrix.biases().as_ptr().add(row).cast(),
                 };

@@ -49,7 +49,7 @@ impl Kernels for Avx512Vnni {
         out: &mut [f32],
     ) -> Result<(), ShapeError> {
         let lanes = check_product(matrix.rows(), matrix.cols(), &strips, x, x_scales, &epilogue, out)?;
-        let finish = Finish::new(x_scales, &mut epilogue);
+        let finish = Finish::new(x_scales, &mut epilogue, 4 * strips.start);
         // SAFETY: the token proves the instructions. `check_product` saw that `strips` lie in the matrix, that `x` has
         // `cols` rows of `lanes` bytes, `out` 4 rows of `lanes` floats for each strip, and the scales and the
         // epilogue's slice `lanes` elements.
@@ -69,7 +69,7 @@ impl Kernels for Avx512Vnni {
         out: &mut [f32],
     ) -> Result<(), ShapeError> {
         let lanes = check_product(matrix.rows(), matrix.cols(), &strips, x, x_scales, &epilogue, out)?;
-        let finish = Finish::new(x_scales, &mut epilogue);
+        let finish = Finish::new(x_scales, &mut epilogue, 4 * strips.start);
         let rows = 4 * strips.start..4 * strips.end;
         // SAFETY: as for `output_block`; `x` has `cols / 4` rows of `lanes` quads.
         unsafe { input_block::product(*self, matrix, rows, lanes, x.as_ptr(), finish, out.as_mut_ptr()) }

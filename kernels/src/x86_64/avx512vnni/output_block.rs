@@ -73,6 +73,7 @@ pub(super) unsafe fn strips<const PARTS: usize, const KIND: u8>(
             };
             let of_strip = |array: *const f32| *array.add(4 * strip).cast::<[f32; 4]>();
             let rows = Rows {
+                first: 4 * strip,
                 scales: of_strip(matrix.scales().as_ptr()),
                 biases: of_strip(matrix.biases().as_ptr()),
             };

@@ -85,6 +85,7 @@ unsafe fn columns<D: Dot, const K: usize>(
         // SAFETY: a validated matrix has a scale and a bias for each row. The caller vouches for the rest.
         unsafe {
             let rows = Rows {
+                first: row,
                 scales: [*matrix.scales().as_ptr().add(row)],
                 biases: [*matrix.biases().as_ptr().add(row)],
             };

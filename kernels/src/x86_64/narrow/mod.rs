@@ -115,7 +115,7 @@ macro_rules! narrow_kernels {
                 &epilogue,
                 out,
             )?;
-            let finish = $crate::vector::Finish::new(x_scales, &mut epilogue);
+            let finish = $crate::vector::Finish::new(x_scales, &mut epilogue, 4 * strips.start);
             let (token, x, out) = ($crate::vector::Token(*self), x.as_ptr(), out.as_mut_ptr());
             // SAFETY: the token proves the instructions. `check_product` saw that `strips` lie in the matrix, that `x`
             // has `cols` rows of `lanes` bytes, `out` 4 rows of `lanes` floats for each strip, and the scales and the
@@ -163,7 +163,7 @@ macro_rules! narrow_kernels {
                 &epilogue,
                 out,
             )?;
-            let finish = $crate::vector::Finish::new(x_scales, &mut epilogue);
+            let finish = $crate::vector::Finish::new(x_scales, &mut epilogue, 4 * strips.start);
             let (token, rows) = ($crate::vector::Token(*self), 4 * strips.start..4 * strips.end);
             // SAFETY: as for the other product; `x` has `cols / 4` rows of `lanes` quads.
             unsafe { run(token, matrix, rows, lanes, x.as_ptr(), finish, out.as_mut_ptr()) }

@@ -38,6 +38,7 @@ pub(in super::super) unsafe fn output_block<D: Dot, const SHIFT: u32>(
                     weights: matrix.weights().as_ptr(),
                     sums: *matrix.row_sums().as_ptr().add(4 * strip).cast(),
                     rows: Rows {
+                        first: 4 * strip,
                         scales: *matrix.scales().as_ptr().add(4 * strip).cast(),
                         biases: *matrix.biases().as_ptr().add(4 * strip).cast(),
                     },

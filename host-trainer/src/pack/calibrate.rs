@@ -1,0 +1,65 @@
+//! The ranges of the activations, from a few windows of text.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+use blockspan_squad::Dataset;
+use candle_core::Device;
+
+use crate::batches;
+use crate::checkpoint;
+use crate::config::Config;
+use crate::features::{Labels, WindowOptions, features};
+use crate::model::{BertForQuestionAnswering, Variables};
+use crate::smoothing::Smoothing;
+use crate::tokenizer::Tokenizer;
+
+/// Windows that are read: the outliers are the same features in every text.
+const WINDOWS: usize = 8;
+
+/// Windows that the network reads at once.
+const BATCH: usize = 4;
+
+/// Fifty questions on passages of the project's own.
+const OWN_TEXTS: &str = include_str!("../../../fixtures/questions.json");
+
+/// Where the texts come from that show how large activations become.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Calibration {
+    /// Texts that come with the program. Factors that the model was trained with go before them.
+    #[default]
+    OwnTexts,
+    /// A SQuAD file.
+    File(PathBuf),
+    /// Nowhere: no feature is smoothed.
+    Off,
+}
+
+/// What the features of each LayerNorm are divided by in the packed model.
+///
+/// # Errors
+/// A text or a checkpoint that cannot be read, or a failure of the device.
+pub fn smoothing(
+    directory: &Path,
+    config: &Config,
+    windows: WindowOptions,
+    calibration: &Calibration,
+) -> Result<Smoothing> {
+    let dataset = match calibration {
+        Calibration::Off => return Ok(Smoothing::default()),
+        Calibration::File(path) => Dataset::read(path)?,
+        Calibration::OwnTexts => match Smoothing::read(directory, config)? {
+            Some(trained) => return Ok(trained),
+            None => Dataset::parse(OWN_TEXTS.as_bytes(), "the program's own texts")?,
+        },
+    };
+    let tokenizer = Tokenizer::read(directory)?;
+    let all = features(&dataset, &tokenizer, windows, Labels::None)?;
+    ensure!(!all.is_empty(), "--calibration: the file holds no question");
+    let (parameters, _) = checkpoint::load(directory, config, 0)?;
+    let variables = Variables::frozen(config, parameters, &Device::Cpu)?;
+    let model = BertForQuestionAnswering::new(config, &variables, &BTreeMap::new())?;
+    let inputs = batches::calibration(&all, WINDOWS, BATCH, tokenizer.pad, &Device::Cpu)?;
+    Smoothing::measure(&model, &variables, &inputs)
+}
