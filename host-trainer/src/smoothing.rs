@@ -11,11 +11,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use candle_core::Device;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
+use crate::batches::calibration;
 use crate::checkpoint::write_atomically;
 use crate::config::{Config, layer_prefix};
+use crate::features::Feature;
 use crate::model::{BertForQuestionAnswering, Input, Variables};
 
 /// Where a model directory keeps the factors that it was trained with.
@@ -23,6 +26,20 @@ const FILE: &str = "smoothing.safetensors";
 
 /// No feature's factor is larger.
 const LARGEST: f32 = 65_536.0;
+
+/// Windows that are read to measure activations: outliers are the same features in every text.
+const WINDOWS: usize = 8;
+
+/// Windows that the network reads at once for that.
+const BATCH: usize = 4;
+
+/// The windows to measure activations by, taken evenly from all.
+///
+/// # Errors
+/// A failure of the device.
+pub fn batches(features: &[Feature], pad: u32, device: &Device) -> Result<Vec<Input>> {
+    calibration(features, WINDOWS, BATCH, pad, device)
+}
 
 /// What the features of each LayerNorm's result are divided by.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -105,6 +122,20 @@ impl Smoothing {
         Ok(Some(Smoothing { factors }))
     }
 
+    /// Removes the factors that a model directory may hold from another run.
+    ///
+    /// # Errors
+    /// A file that cannot be removed; the message names it.
+    pub fn remove(directory: &Path) -> Result<()> {
+        let path = directory.join(FILE);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("{}: cannot remove", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Writes them into a model directory.
     ///
     /// # Errors
@@ -151,7 +182,7 @@ fn balance(values: &[f32], weights: &[f32]) -> Vec<f32> {
     let ratios: Vec<f32> = values.iter().zip(weights).map(|(x, w)| (x / w.max(faintest)).sqrt()).collect();
     let mut sorted: Vec<f32> = ratios.iter().copied().filter(|r| r.is_finite() && *r > 0.0).collect();
     sorted.sort_by(f32::total_cmp);
-    let median = sorted.get(sorted.len() / 2).copied().unwrap_or(1.0);
+    let median = sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or(1.0);
     let factor = |ratio: f32| (ratio / median).log2().round().exp2().clamp(1.0, LARGEST);
     // NaN, from a network that is not finite, is no reason for a factor.
     ratios.into_iter().map(|ratio| if ratio > 0.0 { factor(ratio) } else { 1.0 }).collect()

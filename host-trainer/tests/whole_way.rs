@@ -89,6 +89,9 @@ fn a_checkpoint_becomes_a_sparse_packed_file_that_answers_alike() -> Result<()> 
     succeeds(root, &format!("{SPARSE} --out killed --resume"));
     let weights = |out: &str| std::fs::read(root.join(out).join("model.safetensors"));
     assert!(weights("killed")? == weights("whole")?, "the run that was killed ends elsewhere");
+    let factors = |out: &str| std::fs::read(root.join(out).join("smoothing.safetensors"));
+    assert!(factors("killed")? == factors("whole")?, "the run that was killed smooths otherwise");
+    assert!(factors("dense").is_err(), "a run without --qat smooths nothing");
     stage("killed and resumed");
 
     let inspected = succeeds(root, "inspect killed");

@@ -7,19 +7,12 @@ use anyhow::{Result, ensure};
 use blockspan_squad::Dataset;
 use candle_core::Device;
 
-use crate::batches;
 use crate::checkpoint;
 use crate::config::Config;
 use crate::features::{Labels, WindowOptions, features};
 use crate::model::{BertForQuestionAnswering, Variables};
-use crate::smoothing::Smoothing;
+use crate::smoothing::{self, Smoothing};
 use crate::tokenizer::Tokenizer;
-
-/// Windows that are read: the outliers are the same features in every text.
-const WINDOWS: usize = 8;
-
-/// Windows that the network reads at once.
-const BATCH: usize = 4;
 
 /// Fifty questions on passages of the project's own.
 const OWN_TEXTS: &str = include_str!("../../../fixtures/questions.json");
@@ -60,6 +53,5 @@ pub fn smoothing(
     let (parameters, _) = checkpoint::load(directory, config, 0)?;
     let variables = Variables::frozen(config, parameters, &Device::Cpu)?;
     let model = BertForQuestionAnswering::new(config, &variables, &BTreeMap::new())?;
-    let inputs = batches::calibration(&all, WINDOWS, BATCH, tokenizer.pad, &Device::Cpu)?;
-    Smoothing::measure(&model, &variables, &inputs)
+    Smoothing::measure(&model, &variables, &smoothing::batches(&all, tokenizer.pad, &Device::Cpu)?)
 }

@@ -1,6 +1,7 @@
 //! A run under way: the loop over the steps, and what happens between them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -25,6 +26,7 @@ use crate::ops::derive_key;
 use crate::optimizer::{AdamW, Gradients};
 use crate::pattern::Census;
 use crate::prune::{self, Masks, Pruner};
+use crate::smoothing::{self, Smoothing};
 use crate::tokenizer::Tokenizer;
 
 /// Smooths the loss: the weight of the newest step.
@@ -113,6 +115,7 @@ pub fn finetune(options: &Options, runtime: Runtime) -> Result<Report> {
         model: BertForQuestionAnswering::new(&config, &variables, &BTreeMap::new())?,
         optimizer: AdamW::new(variables.vars(), options.optimizer)?,
         masks: Masks::new(),
+        smoothing: None,
         pruner,
         sparsity: 0.0,
         resumed: (state.tokens, state.seconds),
@@ -135,6 +138,7 @@ pub fn finetune(options: &Options, runtime: Runtime) -> Result<Report> {
     if session.state.step > 0 {
         let path = session.store.path(session.state.step);
         let (masks, statistics) = tensors::read(&path, &mut session.optimizer, session.state.step)?;
+        session.smoothing = Smoothing::read(&path, &session.config)?;
         session.install(masks)?;
         if let Some(pruner) = &mut session.pruner {
             pruner.restore(statistics);
@@ -142,6 +146,7 @@ pub fn finetune(options: &Options, runtime: Runtime) -> Result<Report> {
         session.progress.line(&format!("resumed from {}", path.display()));
     } else {
         session.install(masks)?;
+        session.smooth()?;
     }
     session.run()
 }
@@ -153,6 +158,8 @@ struct Session<'a> {
     config: Config,
     variables: Variables,
     masks: Masks,
+    /// Only with `--qat`.
+    smoothing: Option<Smoothing>,
     /// Nothing where the masks stay as they are.
     pruner: Option<Pruner>,
     /// The share of the encoder's weights that the masks prune.
@@ -231,7 +238,7 @@ impl Session<'_> {
         let pruned = prune::assert_pruned(&self.variables.to_parameters()?, &self.masks)?;
         if interrupted.is_none() && self.metrics.is_some() {
             let parameters = self.variables.to_parameters()?;
-            checkpoint::save(&self.options.out, &self.options.base, &self.config, &parameters)?;
+            self.save_network(&self.options.out, &parameters)?;
             self.report(&parameters)?;
         }
         self.progress.finish();
@@ -490,7 +497,7 @@ impl Session<'_> {
         prune::assert_pruned(&parameters, &self.masks)?;
         metrics.sync()?;
         self.store.write(step, |path| {
-            checkpoint::save(path, &self.options.base, &self.config, &parameters)?;
+            self.save_network(path, &parameters)?;
             tensors::write(path, &self.optimizer, &self.masks, self.pruner.as_ref().map(Pruner::statistics))?;
             self.state.write(path)
         })?;
@@ -513,9 +520,35 @@ impl Session<'_> {
         let weights: usize = self.config.prunable().iter().map(|m| m.outputs * m.inputs).sum();
         self.sparsity = zeros as f64 / weights.max(1) as f64;
         let model = BertForQuestionAnswering::new(&self.config, &self.variables, &tensors)?;
-        self.model = model.with_dtype(self.options.dtype).with_quantization(self.options.quantized);
+        let model = model.with_dtype(self.options.dtype).with_quantization(self.options.quantized);
+        self.model = match &self.smoothing {
+            Some(smoothing) => model.with_smoothing(smoothing)?,
+            None => model,
+        };
         self.masks = masks;
         Ok(())
+    }
+
+    /// Quantization-aware: measures the activations before the first step, and divides their outliers from now on as
+    /// the packed model will.
+    fn smooth(&mut self) -> Result<()> {
+        if !self.options.quantized {
+            return Ok(());
+        }
+        let batches = smoothing::batches(&self.data, self.pad, &self.runtime.device)?;
+        let plain = BertForQuestionAnswering::new(&self.config, &self.variables, &BTreeMap::new())?;
+        self.smoothing = Some(Smoothing::measure(&plain, &self.variables, &batches)?);
+        let masks = core::mem::take(&mut self.masks);
+        self.install(masks)
+    }
+
+    /// Writes a model directory, its weights last.
+    fn save_network(&self, directory: &Path, parameters: &Parameters) -> Result<()> {
+        match &self.smoothing {
+            Some(smoothing) => smoothing.save(directory)?,
+            None => Smoothing::remove(directory)?,
+        }
+        checkpoint::save(directory, &self.options.base, &self.config, parameters)
     }
 }
 
