@@ -2,8 +2,9 @@
 
 use core::ops::Range;
 
+use crate::layout::row_lanes;
 use crate::matrix::{InputBlock, OutputBlock};
-use crate::scalar::block_sparse::check_product;
+use crate::scalar::block_sparse::{check_input_block, check_output_block};
 use crate::vector::{DenseSink, Finish, Rows, Vector};
 use crate::{DenseRows, Epilogue, ShapeError};
 
@@ -16,13 +17,13 @@ pub(crate) type Sums<V> = [<V as Vector>::I32; 4];
 /// The inner kernels of one instruction set, implemented by its token.
 ///
 /// They are unsafe because they read through pointers. What they read is inside the operands because of the shapes
-/// that [`check_product`] and its like for attention check, and of the indices that
+/// that [`check_output_block`] and its like check, and of the indices that
 /// [`crate::matrix::PackedMatrix::validate`] checked. They enable the features that the token proves. Its vectors have 4
 /// lanes.
 ///
 /// Weights and rows are in [−127, 127], `x` in [−128, 127], or [0, 255] where it says so.
 pub(crate) trait Products: Vector {
-    /// `Σ weights[output] · x[column][lane]` for the 4 outputs of a strip and 16 lanes.
+    /// `Σ weights[output] · x[column][lane]` for the 4 outputs of a strip and 16 lanes of rows of `LANES`.
     ///
     /// # Safety
     /// 16 bytes at `x + column · LANES` are readable for each column of the strip.
@@ -216,17 +217,17 @@ pub(crate) fn output_block<P: Products>(
     mut epilogue: Epilogue<'_>,
     out: &mut [f32],
 ) -> Result<(), ShapeError> {
-    let lanes = check_product(matrix.rows(), matrix.cols(), &strips, x, x_scales, &epilogue, out)?;
+    let lanes = check_output_block(matrix, &strips, x, x_scales, &epilogue, out)?;
     let finish = Finish::new(x_scales, &mut epilogue, 4 * strips.start);
     let mut sums = [[token.splat_i32(0); 4]; 4];
     for (strip, out) in strips.zip(out.chunks_exact_mut(4 * lanes)) {
         let tiles = Strip::new(matrix, strip);
         for column in (0..lanes).step_by(GROUP) {
             let x = x.as_ptr().wrapping_add(column);
-            // SAFETY: columns are below `cols` (`validate`), and `x` holds `cols · lanes` bytes (`check_product`),
-            // of which these are the rows' 16 from lane `column` on.
+            // SAFETY: columns are below `cols` (`validate`), and `x` holds as many rows of `row_lanes(lanes)` bytes
+            // (`check_output_block`), of which these are 16 from lane `column` on.
             unsafe {
-                match lanes {
+                match row_lanes(lanes) {
                     16 => token.output_strip::<16>(&tiles, x, &mut sums),
                     32 => token.output_strip::<32>(&tiles, x, &mut sums),
                     _ => token.output_strip::<64>(&tiles, x, &mut sums),
@@ -254,21 +255,24 @@ pub(crate) fn input_block<P: Products>(
     mut epilogue: Epilogue<'_>,
     out: &mut [f32],
 ) -> Result<(), ShapeError> {
-    let lanes = check_product(matrix.rows(), matrix.cols(), &strips, x, x_scales, &epilogue, out)?;
+    let lanes = check_input_block(matrix, &strips, x, x_scales, &epilogue, out)?;
     let finish = Finish::new(x_scales, &mut epilogue, 4 * strips.start);
-    let groups = (lanes / GROUP).min(2);
     let mut sums = [[token.splat_i32(0); 4]; 2];
-    for first in (0..lanes).step_by(GROUP * groups) {
+    for first in (0..lanes).step_by(2 * GROUP) {
         let x = x.as_ptr().wrapping_add(4 * first);
+        // Of 16 and of the last of 48 lanes there is but one group.
+        let groups = ((lanes - first) / GROUP).min(2);
         for (row, out) in (4 * strips.start..).zip(out.chunks_exact_mut(lanes)) {
             let blocks = Row { matrix, row };
             let [one, _] = &mut sums;
             // SAFETY: blocks lie inside the columns (`validate`), and `x` holds `cols / 4` quads of `lanes` lanes
-            // (`check_product`), of which these are the 16 or 32 from lane `first` on.
+            // (`check_input_block`), of which these are the 16 or 32 from lane `first` on.
             unsafe {
-                match lanes {
-                    16 => token.input_row::<16, 1>(&blocks, x, core::array::from_mut(one)),
-                    32 => token.input_row::<32, 2>(&blocks, x, &mut sums),
+                match (lanes, groups) {
+                    (16, _) => token.input_row::<16, 1>(&blocks, x, core::array::from_mut(one)),
+                    (32, _) => token.input_row::<32, 2>(&blocks, x, &mut sums),
+                    (48, 1) => token.input_row::<48, 1>(&blocks, x, core::array::from_mut(one)),
+                    (48, _) => token.input_row::<48, 2>(&blocks, x, &mut sums),
                     _ => token.input_row::<64, 2>(&blocks, x, &mut sums),
                 }
             }

@@ -79,7 +79,7 @@ pub struct Embeddings<'a> {
 
 /// One instruction set's kernels.
 ///
-/// `lanes` is 16, 32 or 64 everywhere and given by the length of a per-lane slice; activation layouts are those
+/// `lanes` is 16, 32, 48 or 64 everywhere and given by the length of a per-lane slice; activation layouts are those
 /// of [`crate::layout`], one tile at a time. Values in padding lanes are computed like all others and mean
 /// nothing. Every method returns [`ShapeError`] rather than read or write outside a slice.
 ///
@@ -90,7 +90,7 @@ pub trait Kernels: Sync + fmt::Debug {
 
     /// Product with strips `strips` (4 outputs each) of an output-block matrix.
     ///
-    /// `x`: rows, `[cols][lanes]`, as [`Kernels::arrange_rows`] says; `x_scales`: `[lanes]`; `out`:
+    /// `x`: rows, `[cols][row_lanes(lanes)]`, as [`Kernels::arrange_rows`] says; `x_scales`: `[lanes]`; `out`:
     /// `[4 · strips.len()][lanes]`.
     fn output_block(
         &self,
@@ -123,7 +123,7 @@ pub trait Kernels: Sync + fmt::Debug {
     /// the order of the lanes, in place; a second call turns them back. An instruction set may have an order and an
     /// offset of its own, which saves work in the product.
     ///
-    /// `rows`: `[features][lanes]`.
+    /// `rows`: `[features][row_lanes(lanes)]`.
     fn arrange_rows(&self, lanes: usize, rows: &mut [i8]) {
         let _ = (lanes, rows);
     }
@@ -180,7 +180,8 @@ pub trait Kernels: Sync + fmt::Debug {
 
     /// Per-token int8, rows layout: `out = round(x · 127 / absmax)`, `scales = absmax / 127`.
     ///
-    /// `x`: `[features][lanes]`; `out`: the same in int8, as [`Kernels::arrange_rows`] says; `absmax`, `scales`: `[lanes]`.
+    /// `x`: `[features][lanes]`; `out`: int8 `[features][row_lanes(lanes)]`, as [`Kernels::arrange_rows`] says; `absmax`,
+    /// `scales`: `[lanes]`.
     fn quantize_rows(
         &self,
         x: &[f32],

@@ -1,23 +1,30 @@
 //! Activations: feature-major inside tiles of tokens.
 //!
-//! A sequence of `n` tokens is cut into tiles of [`TILE`] tokens; a last tile of at most 16 or 32 tokens is 16 or
-//! 32 lanes wide, so that a short input does not pay for a whole tile. A buffer with `features` values per token
+//! A sequence of `n` tokens is cut into tiles of [`TILE`] tokens; a last tile of at most 16, 32 or 48 tokens is 16, 32
+//! or 48 lanes wide, so that a short input does not pay for a whole tile. A buffer with `features` values per token
 //! is `x[tile][feature][lane]`: all features of a tile are contiguous, and since only the last tile may be
 //! narrower, tile `t` starts at element `t · TILE · features`.
 //!
 //! Three layouts of int8 inside a tile:
 //!
-//! * *rows*, `[feature][lane]`: what the output-block product gathers. An instruction set may keep the bytes of a row
-//!   in an order and with an offset of its own; see [`crate::Kernels::arrange_rows`];
+//! * *rows*, `[feature][lane]`, those of 48 lanes 64 bytes apart ([`row_lanes`]): what the output-block product gathers.
+//!   An instruction set may keep the bytes of a row in an order and with an offset of its own; see
+//!   [`crate::Kernels::arrange_rows`];
 //! * *quads*, `[feature / 4][lane][4]`: what the input-block and the dense products read;
 //! * *tokens*, `[lane][feature]`: keys as the rows of the dense product.
 
 /// Tokens of a full tile: one cache line of int8.
 pub const TILE: usize = 64;
 
+/// Lanes of a row of int8 in a tile of `lanes` tokens: those of 48 are spread over a vector of 512 bits, so that
+/// interleaving four rows gives three full vectors and an empty one. What is in the places that are left means nothing.
+pub const fn row_lanes(lanes: usize) -> usize {
+    if lanes == 48 { TILE } else { lanes }
+}
+
 /// Lanes of a row of attention scores for a tile of `lanes` queries: 16-bit scores fill a vector of 512 bits with 32.
 pub const fn score_lanes(lanes: usize) -> usize {
-    if lanes < 32 { 32 } else { lanes }
+    lanes.next_multiple_of(32)
 }
 
 /// The tiles of a sequence.
@@ -42,12 +49,21 @@ impl TokenTiles {
         self.tokens.div_ceil(TILE)
     }
 
-    /// Lanes of a tile, 16, 32 or 64; 0 past the last tile.
+    /// The tiles of int8 rows, whose lanes are [`row_lanes`]: those of a sequence with as many lanes.
+    pub const fn of_rows(self) -> Self {
+        match self.count() {
+            0 => self,
+            count => Self { tokens: (count - 1) * TILE + row_lanes(self.lanes(count - 1)) },
+        }
+    }
+
+    /// Lanes of a tile, 16, 32, 48 or 64; 0 past the last tile.
     pub const fn lanes(&self, tile: usize) -> usize {
         match self.tokens.saturating_sub(tile.saturating_mul(TILE)) {
             0 => 0,
             1..=16 => 16,
             17..=32 => 32,
+            33..=48 => 48,
             _ => TILE,
         }
     }
@@ -84,9 +100,12 @@ mod tests {
             (1, 1, 16, 16),
             (16, 1, 16, 16),
             (17, 1, 32, 32),
-            (33, 1, 64, 64),
+            (33, 1, 48, 48),
+            (48, 1, 48, 48),
+            (49, 1, 64, 64),
             (64, 1, 64, 64),
             (65, 2, 16, 80),
+            (112, 2, 48, 112),
             (384, 6, 64, 384),
         ] {
             let tiles = TokenTiles::new(tokens);
@@ -94,6 +113,13 @@ mod tests {
             assert_eq!(tiles.lanes(count.wrapping_sub(1)), last, "{tokens} tokens");
             assert_eq!(tiles.offset(count, 3), 3 * padded);
             assert_eq!((0..count).map(|t| tiles.tokens_in(t)).sum::<usize>(), tokens);
+            let rows = tiles.of_rows();
+            assert_eq!(
+                (rows.count(), rows.padded()),
+                (count, padded - last + row_lanes(last)),
+                "{tokens} tokens"
+            );
+            assert!((0..count).all(|t| rows.lanes(t) == row_lanes(tiles.lanes(t))), "{tokens} tokens");
         }
     }
 }

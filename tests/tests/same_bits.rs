@@ -7,7 +7,7 @@ use blockspan_kernels::{available, kernels_for};
 use blockspan_tests::{TINY, default_model, packed_tiny};
 
 /// Lengths around every width of the last tile.
-const LENGTHS: [usize; 12] = [1, 7, 16, 17, 32, 33, 63, 64, 65, 80, 97, 128];
+const LENGTHS: [usize; 14] = [1, 7, 16, 17, 32, 33, 48, 49, 63, 64, 65, 80, 97, 128];
 
 fn bits(model: &Model<'_>, lengths: &[usize], runtime: Runtime<'_>) -> Result<Vec<u32>> {
     let most = lengths.iter().copied().max().unwrap_or(8).max(8);

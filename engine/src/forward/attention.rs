@@ -32,7 +32,7 @@ impl Pass<'_> {
         for_each_cut(self.parallel, self.tiles.count() * parts, outputs, |task, out| {
             let (tile, part) = tile_and_part(task, parts);
             let rows = Cut::<f32>::features(hidden, parts, 4, part);
-            let (input, scales) = (self.tile(input, tile, hidden)?, self.tile(scales, tile, 1)?);
+            let (input, scales) = (self.inputs(input, tile, hidden)?, self.tile(scales, tile, 1)?);
             let smoothing = before.smoothing.get(rows.clone()).ok_or(ShapeError)?;
             let epilogue = Epilogue::Add { smoothing };
             self.product(&layer.attention_output, rows, input, scales, epilogue, out)
@@ -69,7 +69,7 @@ impl Pass<'_> {
             |task, ((q, k, v), (query, query_scales), (key, key_scales, key_sums))| {
                 let (tile, part) = tile_and_part(task, parts);
                 let rows = Cut::<f32>::features(hidden, parts, head_dim, part);
-                let (input, scales) = (self.tile(input, tile, hidden)?, self.tile(scales, tile, 1)?);
+                let (input, scales) = (self.inputs(input, tile, hidden)?, self.tile(scales, tile, 1)?);
                 self.product(&layer.query, rows.clone(), input, scales, Epilogue::Store, q)?;
                 self.product(&layer.key, rows.clone(), input, scales, Epilogue::Store, k)?;
                 self.product(&layer.value, rows, input, scales, Epilogue::Store, v)?;
@@ -203,7 +203,7 @@ impl Pass<'_> {
     fn quantize_context(&self, buffers: &mut Buffers<'_>) -> Result<(), ShapeError> {
         let hidden = self.model.config().hidden;
         let context: &[f32] = buffers.wide;
-        let outputs = (self.cut(buffers.input, hidden, 1, 4), self.cut(buffers.scales, 1, 1, 1));
+        let outputs = (self.cut_inputs(buffers.input, hidden, 1), self.cut(buffers.scales, 1, 1, 1));
         for_each_cut(self.parallel, self.tiles.count(), outputs, |tile, (input, scales)| {
             let context = self.tile(context, tile, hidden)?;
             let mut most = [0f32; TILE];

@@ -26,13 +26,13 @@ impl Pass<'_> {
             let (tile, part) = tile_and_part(task, parts);
             let rows = Cut::<f32>::features(intermediate, parts, 4, part);
             most.fill(0.0);
-            let (input, scales) = (self.tile(input, tile, hidden)?, self.tile(scales, tile, 1)?);
+            let (input, scales) = (self.inputs(input, tile, hidden)?, self.tile(scales, tile, 1)?);
             self.product(&layer.intermediate, rows, input, scales, Epilogue::Most { most }, out)
         })?;
 
         let (wide, absmax): (&[f32], &[f32]) = (buffers.wide, buffers.absmax);
         let outputs =
-            (self.cut(buffers.inner, intermediate, parts, 4), self.cut(buffers.scales, parts, parts, 1));
+            (self.cut_inputs(buffers.inner, intermediate, parts), self.cut(buffers.scales, parts, parts, 1));
         for_each_cut(self.parallel, tasks, outputs, |task, (out, scales)| {
             let (tile, part) = tile_and_part(task, parts);
             let lanes = self.lanes(tile);
@@ -55,7 +55,7 @@ impl Pass<'_> {
             let scales = self.tile(scales, tile, parts)?.get(..self.tiles.lanes(tile)).ok_or(ShapeError)?;
             let smoothing = layer.attention_layer_norm.smoothing.get(rows.clone()).ok_or(ShapeError)?;
             let epilogue = Epilogue::Add { smoothing };
-            self.product(&layer.output, rows, self.tile(inner, tile, intermediate)?, scales, epilogue, out)
+            self.product(&layer.output, rows, self.inputs(inner, tile, intermediate)?, scales, epilogue, out)
         })
     }
 }

@@ -73,6 +73,26 @@ impl Pass<'_> {
         buffer.get(self.tiles.offset(tile, features)..self.tiles.offset(tile + 1, features)).ok_or(ShapeError)
     }
 
+    /// The tiles of a product's int8 inputs: rows or quads.
+    fn input_tiles(&self) -> TokenTiles {
+        match self.model.config().pattern {
+            Pattern::OutputBlock => self.tiles.of_rows(),
+            Pattern::InputBlock => self.tiles,
+        }
+    }
+
+    /// [`Pass::cut`] for a product's int8 inputs.
+    fn cut_inputs<'b>(&self, buffer: &'b mut [i8], features: usize, parts: usize) -> Cut<'b, i8> {
+        let tiles = self.input_tiles();
+        Cut::tiles(Buffers::of_tiles(buffer, tiles, features), tiles, features, parts, 4)
+    }
+
+    /// [`Pass::tile`] for a product's int8 inputs.
+    fn inputs<'b>(&self, buffer: &'b [i8], tile: usize, features: usize) -> Result<&'b [i8], ShapeError> {
+        let tiles = self.input_tiles();
+        buffer.get(tiles.offset(tile, features)..tiles.offset(tile + 1, features)).ok_or(ShapeError)
+    }
+
     fn embed(&self, buffers: &mut Buffers<'_>) -> Result<(), ShapeError> {
         let config = self.model.config();
         let ids = buffers.ids.get(..self.tiles.tokens()).ok_or(ShapeError)?;
@@ -91,7 +111,7 @@ impl Pass<'_> {
         let parts = (
             self.cut(buffers.hidden, config.hidden, 1, 4),
             self.cut(buffers.absmax, 1, 1, 1),
-            self.cut(buffers.input, config.hidden, 1, 4),
+            self.cut_inputs(buffers.input, config.hidden, 1),
             self.cut(buffers.scales, 1, 1, 1),
         );
         for_each_cut(self.parallel, self.tiles.count(), parts, |_, (hidden, absmax, input, scales)| {

@@ -27,7 +27,7 @@ impl Pass<'_> {
         let (mut wide_busy, mut inner_busy) = (AtomicU32::new(0), AtomicU32::new(0));
         let tile = (
             self.cut(buffers.hidden, hidden, 1, 4),
-            self.cut(buffers.input, hidden, 1, 4),
+            self.cut_inputs(buffers.input, hidden, 1),
             self.cut(buffers.scales, 1, 1, 1),
             self.cut(buffers.absmax, 1, 1, 1),
         );
@@ -40,9 +40,9 @@ impl Pass<'_> {
             self.tiles.count(),
             (tile, scratch),
             |tile, ((stream, input, scales, absmax), (mut wide, mut inner))| {
-                let values = intermediate * self.lanes(tile);
-                let wide = wide.get_mut(..values).ok_or(ShapeError)?;
-                let inner = inner.get_mut(..values).ok_or(ShapeError)?;
+                let inputs = intermediate * self.input_tiles().lanes(tile);
+                let wide = wide.get_mut(..intermediate * self.lanes(tile)).ok_or(ShapeError)?;
+                let inner = inner.get_mut(..inputs).ok_or(ShapeError)?;
                 let epilogue = Epilogue::Add { smoothing: before.smoothing };
                 self.product(&layer.attention_output, 0..hidden, input, scales, epilogue, stream)?;
                 self.normalize_tile(&layer.attention_layer_norm, stream, absmax, input, scales)?;

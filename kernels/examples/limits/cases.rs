@@ -55,12 +55,16 @@ impl Cases<'_> {
     fn product(&mut self, kernel: String, matrix: &Matrix<'_>, tokens: usize, epilogue: &str) {
         let (tiles, kernels) = (TokenTiles::new(tokens), self.kernels);
         let (rows, cols) = (matrix.rows(), matrix.cols());
-        let x = Aligned::new(tiles.padded() * cols, |i| noise(i) as i8);
+        let x_tiles = match matrix {
+            Matrix::OutputBlock(_) => tiles.of_rows(),
+            Matrix::InputBlock(_) => tiles,
+        };
+        let x = Aligned::new(x_tiles.padded() * cols, |i| noise(i) as i8);
         let mut out = Aligned::new(tiles.padded() * rows, |_| 0f32);
         let (x_scales, mut most, smoothing) = ([1e-3; 64], [0f32; 64], vec![1.0; rows]);
         let call = |tile| {
             let lanes = tiles.lanes(tile);
-            let x = &x[tiles.offset(tile, cols)..tiles.offset(tile + 1, cols)];
+            let x = &x[x_tiles.offset(tile, cols)..x_tiles.offset(tile + 1, cols)];
             let out = &mut out[tiles.offset(tile, rows)..tiles.offset(tile + 1, rows)];
             let epilogue = match epilogue {
                 "store" => Epilogue::Store,
@@ -94,7 +98,7 @@ impl Cases<'_> {
             ("context", 384, 64),
             ("context", 48, 64),
         ] {
-            for lanes in [16, 64] {
+            for lanes in [16, 48, 64] {
                 let kernel = format!("attention {kernel}, {keys} keys, head size {head}, {lanes} queries");
                 if !kernel.contains(self.filter) {
                     continue;

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::{check_lanes, ensure};
-use crate::layout::TILE;
+use crate::layout::{TILE, row_lanes};
 use crate::math;
 use crate::matrix::{InputBlock, OutputBlock};
 use crate::{Epilogue, ShapeError};
@@ -17,13 +17,13 @@ pub fn output_block(
     mut epilogue: Epilogue<'_>,
     out: &mut [f32],
 ) -> Result<(), ShapeError> {
-    let lanes = check_product(matrix.rows(), matrix.cols(), &strips, x, x_scales, &epilogue, out)?;
+    let lanes = check_output_block(matrix, &strips, x, x_scales, &epilogue, out)?;
     let first = strips.start;
     for (strip, out) in strips.zip(out.chunks_exact_mut(4 * lanes)) {
         let mut acc = [[0i32; TILE]; 4];
         for (columns, weights) in matrix.tiles(strip) {
             for (column, input) in columns.iter().zip(0..4) {
-                let start = column * lanes;
+                let start = column * row_lanes(lanes);
                 let row = x.get(start..start + lanes).ok_or(ShapeError)?;
                 for (acc, weights) in acc.iter_mut().zip(weights.chunks_exact(4)) {
                     multiply_add(acc, row, weights.get(input).copied().unwrap_or(0));
@@ -47,7 +47,7 @@ pub fn input_block(
     mut epilogue: Epilogue<'_>,
     out: &mut [f32],
 ) -> Result<(), ShapeError> {
-    let lanes = check_product(matrix.rows(), matrix.cols(), &strips, x, x_scales, &epilogue, out)?;
+    let lanes = check_input_block(matrix, &strips, x, x_scales, &epilogue, out)?;
     let first = 4 * strips.start;
     for (row, out) in (first..4 * strips.end).zip(out.chunks_exact_mut(lanes)) {
         let mut acc = [0i32; TILE];
@@ -65,19 +65,45 @@ pub fn input_block(
     Ok(())
 }
 
-/// The shape of a block-sparse product; returns the number of lanes.
-pub(crate) fn check_product(
-    rows: usize,
-    cols: usize,
+/// The shape of an output-block product; returns the number of lanes.
+pub(crate) fn check_output_block(
+    matrix: &OutputBlock<'_>,
     strips: &Range<usize>,
     x: &[i8],
     x_scales: &[f32],
     epilogue: &Epilogue<'_>,
     out: &[f32],
 ) -> Result<usize, ShapeError> {
+    let lanes = check_product(matrix.rows(), strips, x_scales, epilogue, out)?;
+    ensure(x.len() == matrix.cols() * row_lanes(lanes))?;
+    Ok(lanes)
+}
+
+/// The shape of an input-block product; returns the number of lanes.
+pub(crate) fn check_input_block(
+    matrix: &InputBlock<'_>,
+    strips: &Range<usize>,
+    x: &[i8],
+    x_scales: &[f32],
+    epilogue: &Epilogue<'_>,
+    out: &[f32],
+) -> Result<usize, ShapeError> {
+    let lanes = check_product(matrix.rows(), strips, x_scales, epilogue, out)?;
+    ensure(x.len() == matrix.cols() * lanes)?;
+    Ok(lanes)
+}
+
+/// What both have in common; returns the number of lanes.
+fn check_product(
+    rows: usize,
+    strips: &Range<usize>,
+    x_scales: &[f32],
+    epilogue: &Epilogue<'_>,
+    out: &[f32],
+) -> Result<usize, ShapeError> {
     let lanes = check_lanes(x_scales.len())?;
     ensure(strips.start <= strips.end && strips.end <= rows / 4)?;
-    ensure(x.len() == cols * lanes && out.len() == 4 * strips.len() * lanes)?;
+    ensure(out.len() == 4 * strips.len() * lanes)?;
     match epilogue {
         Epilogue::Store => {}
         Epilogue::Add { smoothing } => ensure(smoothing.len() == 4 * strips.len())?,

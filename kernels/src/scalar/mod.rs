@@ -31,7 +31,7 @@ impl Kernels for Scalar {
 
 /// The number of lanes if it is a legal one.
 pub(crate) fn check_lanes(lanes: usize) -> Result<usize, ShapeError> {
-    if lanes == 16 || lanes == 32 || lanes == TILE { Ok(lanes) } else { Err(ShapeError) }
+    if matches!(lanes, 16 | 32 | 48 | TILE) { Ok(lanes) } else { Err(ShapeError) }
 }
 
 /// `Ok` if all the conditions of a shape hold.

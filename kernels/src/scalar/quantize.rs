@@ -2,7 +2,7 @@
 
 use super::{check_lanes, ensure};
 use crate::ShapeError;
-use crate::layout::TILE;
+use crate::layout::{TILE, row_lanes};
 use crate::math;
 
 /// Below this a token counts as all zero, so that 127 / absmax stays finite.
@@ -50,8 +50,7 @@ pub fn quantize_gelu_rows(
     out: &mut [i8],
     scales: &mut [f32],
 ) -> Result<(), ShapeError> {
-    let lanes = check_quantize(x, most, out, scales)?;
-    rows(x, of_gelu(most).get(..lanes).unwrap_or_default(), out, scales, math::gelu)
+    rows(x, of_gelu(most).get(..most.len()).unwrap_or_default(), out, scales, math::gelu)
 }
 
 fn rows(
@@ -61,8 +60,8 @@ fn rows(
     scales: &mut [f32],
     value: impl Fn(f32) -> f32,
 ) -> Result<(), ShapeError> {
-    let lanes = check_quantize(x, absmax, out, scales)?;
-    for (row, out) in x.chunks_exact(lanes).zip(out.chunks_exact_mut(lanes)) {
+    let lanes = check_quantize_rows(x, absmax, out, scales)?;
+    for (row, out) in x.chunks_exact(lanes).zip(out.chunks_exact_mut(row_lanes(lanes))) {
         for ((out, &x), &absmax) in out.iter_mut().zip(row).zip(absmax) {
             *out = math::round_to_i8(value(x) * inverse_scale(absmax));
         }
@@ -88,8 +87,7 @@ pub fn quantize_gelu_quads(
     out: &mut [i8],
     scales: &mut [f32],
 ) -> Result<(), ShapeError> {
-    let lanes = check_quantize(x, most, out, scales)?;
-    quads(x, of_gelu(most).get(..lanes).unwrap_or_default(), out, scales, math::gelu)
+    quads(x, of_gelu(most).get(..most.len()).unwrap_or_default(), out, scales, math::gelu)
 }
 
 fn quads(
@@ -200,7 +198,20 @@ pub(crate) fn check_quantize_channels(
     Ok(lanes)
 }
 
-/// The shape of a quantization; returns the number of lanes.
+/// The shape of a quantization to rows; returns the number of lanes.
+pub(crate) fn check_quantize_rows(
+    x: &[f32],
+    absmax: &[f32],
+    out: &[i8],
+    scales: &[f32],
+) -> Result<usize, ShapeError> {
+    let lanes = check_lanes(absmax.len())?;
+    ensure(x.len().is_multiple_of(lanes) && scales.len() == lanes)?;
+    ensure(Some(out.len()) == (x.len() / lanes).checked_mul(row_lanes(lanes)))?;
+    Ok(lanes)
+}
+
+/// The shape of a quantization to quads or tokens; returns the number of lanes.
 pub(crate) fn check_quantize(
     x: &[f32],
     absmax: &[f32],

@@ -65,7 +65,7 @@ pub(crate) fn quantize_channels<V: Vector>(
             // SAFETY: as above.
             unsafe { v.store_bytes4(quantized, out.as_mut_ptr()) }
         }
-        // Of 16 or 32 lanes, what does not fill four vectors.
+        // Of 16, 32 or 48 lanes, what does not fill four vectors.
         for column in (lanes / (4 * V::LANES) * (4 * V::LANES)..lanes).step_by(V::LANES) {
             // SAFETY: a vector inside the `lanes` elements of `row`, `out` and `real`.
             unsafe {

@@ -6,7 +6,7 @@ use crate::layout::score_lanes;
 
 /// Takes the accumulators of some rows and lanes.
 pub(crate) trait DenseSink<V: Vector>: Copy {
-    /// `K` vectors of rows `first .. first + R`, from lane `column` on. `K` is even, or 1 where the tile has no more
+    /// `K` vectors of rows `first .. first + R`, from lane `column` on. `K` is even, or odd where the tile has no more
     /// lanes.
     ///
     /// # Safety
@@ -82,7 +82,7 @@ impl<V: Vector> DenseSink<V> for Context {
     }
 }
 
-/// The output of [`crate::Kernels::scores`]: [`Vector::pack_i16`] of neighbouring vectors.
+/// The output of [`crate::Kernels::scores`]: [`Vector::to_score`] of neighbouring vectors.
 #[derive(Clone, Copy)]
 pub(crate) struct Scores {
     scales: *const f32,

@@ -104,7 +104,7 @@ pub(crate) trait Vector: Copy {
     /// [`crate::Kernels::arrange_rows`] describes.
     ///
     /// # Safety
-    /// `to` must be valid for writes of `K · LANES` bytes.
+    /// `to` must be valid for writes of `K · LANES` bytes, of `4 · LANES` if `K` is 3: a row of 48 lanes has room for 64.
     #[inline(always)]
     unsafe fn store_row<const K: usize>(self, x: [Self::F32; K], to: *mut i8) {
         let rounded = each!([self.splat_i32(0); K], |k| {
@@ -268,7 +268,7 @@ macro_rules! each {
 use each;
 
 /// Runs `$call` for each group of columns of a tile of `$lanes` lanes, with `$column` its first lane and the
-/// constant `$vectors` the vectors side by side, at most `$most` (1, 2 or 4).
+/// constant `$vectors` the vectors side by side, at most `$most` (1, 2 or 4). Three only if they are all of 48 lanes.
 macro_rules! for_columns {
     ($vector:ty, $lanes:expr, $most:literal, |$column:ident, $vectors:ident| $call:expr) => {{
         let (lanes, width) = ($lanes, <$vector>::LANES);
@@ -277,6 +277,11 @@ macro_rules! for_columns {
             const $vectors: usize = if $most >= 4 { 4 } else { 1 };
             $call;
             $column += 4 * width;
+        }
+        if $most >= 4 && width == 16 && lanes == 48 {
+            const $vectors: usize = if $most >= 4 { 3 } else { 1 };
+            $call;
+            $column += 3 * width;
         }
         while $most >= 2 && $column + 2 * width <= lanes {
             const $vectors: usize = if $most >= 2 { 2 } else { 1 };

@@ -2,9 +2,9 @@
 
 use super::{Columns, Vector, each, for_columns};
 use crate::ShapeError;
-use crate::layout::TILE;
+use crate::layout::{TILE, row_lanes};
 use crate::math;
-use crate::scalar::quantize::{SMALLEST_ABSMAX, check_quantize};
+use crate::scalar::quantize::{SMALLEST_ABSMAX, check_quantize, check_quantize_rows};
 use crate::scalar::{check_lanes, ensure};
 
 /// See [`crate::Kernels::absmax`].
@@ -125,19 +125,21 @@ fn rows<V: Vector, const GELU: bool>(
     out: &mut [i8],
     scales: &mut [f32],
 ) -> Result<(), ShapeError> {
-    let lanes = check_quantize(x, absmax, out, scales)?;
+    let lanes = check_quantize_rows(x, absmax, out, scales)?;
     let inverse = scale_lanes::<V, GELU>(v, absmax, scales);
     let rows = x.len() / lanes;
     for_columns!(V, lanes, 4, |column, K| {
         let at = Columns { rows, lanes, column };
-        // SAFETY: `x` and `out` have `rows` rows of `lanes` elements, `inverse` one.
+        // SAFETY: `x` has `rows` rows of `lanes` elements, `out` of `row_lanes(lanes)`, `inverse` one of `lanes`; three
+        // vectors are all of 48 lanes.
         unsafe { rows_columns::<V, K, GELU>(v, x.as_ptr(), inverse.as_ptr(), at, out.as_mut_ptr()) }
     });
     Ok(())
 }
 
 /// # Safety
-/// `x` and `out` must be valid for the rows and `inverse` for one row, `K` vectors from the column on.
+/// `x` must be valid for the rows, `out` for rows of [`row_lanes`] and `inverse` for one row, `K` vectors from the column
+/// on; of `out` four vectors if `K` is 3.
 #[inline(always)]
 unsafe fn rows_columns<V: Vector, const K: usize, const GELU: bool>(
     v: V,
@@ -156,7 +158,7 @@ unsafe fn rows_columns<V: Vector, const K: usize, const GELU: bool>(
             clamp(v, v.mul(if GELU { gelu(v, x) } else { x }, inverse[k]))
         });
         // SAFETY: as above.
-        unsafe { v.store_row(scaled, out.add(start)) }
+        unsafe { v.store_row(scaled, out.add(row * row_lanes(at.lanes) + at.column)) }
     }
 }
 
@@ -205,7 +207,7 @@ fn quads<V: Vector, const GELU: bool>(
 }
 
 /// # Safety
-/// As [`rows_columns`], with a multiple of 4 rows.
+/// `x` and `out` must be valid for the rows, a multiple of 4, and `inverse` for one row, `K` vectors from the column on.
 #[inline(always)]
 unsafe fn quads_columns<V: Vector, const K: usize, const GELU: bool>(
     v: V,

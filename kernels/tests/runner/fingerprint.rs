@@ -9,14 +9,15 @@ use alloc::vec::Vec;
 use blockspan_kernels::matrix::{Matrix, PackedMatrix, pack_input_block, pack_output_block};
 use blockspan_kernels::{DenseRows, Embeddings, Epilogue, Kernels, Table};
 
-use super::products::{aligned, attention_weights};
+use super::floats::rows_of;
+use super::products::{aligned, arranged, attention_weights};
 use super::random::{Floats, Random};
 
-/// What [`fingerprint`] gives for ordinary activations.
-pub const ORDINARY: u64 = 0x1a7b_27bc_93b8_728b;
+/// What [`fingerprint`] gives for ordinary activations: of tiles of 16, 32 and 64 lanes, and of 48.
+pub const ORDINARY: [u64; 2] = [0x1a7b_27bc_93b8_728b, 0x4df5_695a_9c5b_86f2];
 
 /// What [`fingerprint`] gives for denormal ones, on machines that do not flush them to zero.
-pub const DENORMAL: u64 = 0x7d67_caf9_a75c_926f;
+pub const DENORMAL: [u64; 2] = [0x7d67_caf9_a75c_926f, 0x9e26_c698_7668_37d9];
 
 /// FNV-1a.
 struct Hash(u64);
@@ -48,14 +49,17 @@ pub fn check(kernels: &dyn Kernels) {
     );
 }
 
-/// A hash of the results of all kernels on activations of this kind.
-pub fn fingerprint(kernels: &dyn Kernels, activations: Floats) -> u64 {
-    let (mut random, mut hash) = (Random::new(6), Hash(0xcbf2_9ce4_8422_2325));
-    for lanes in [16, 32, 64] {
-        products(kernels, &mut random, lanes, activations, &mut hash);
-        vectors(kernels, &mut random, lanes, activations, &mut hash);
-    }
-    hash.0
+/// Hashes of the results of all kernels on activations of this kind.
+pub fn fingerprint(kernels: &dyn Kernels, activations: Floats) -> [u64; 2] {
+    let tiles: [&[usize]; 2] = [&[16, 32, 64], &[48]];
+    tiles.map(|tiles| {
+        let (mut random, mut hash) = (Random::new(6), Hash(0xcbf2_9ce4_8422_2325));
+        for &lanes in tiles {
+            products(kernels, &mut random, lanes, activations, &mut hash);
+            vectors(kernels, &mut random, lanes, activations, &mut hash);
+        }
+        hash.0
+    })
 }
 
 fn products(kernels: &dyn Kernels, random: &mut Random, lanes: usize, activations: Floats, hash: &mut Hash) {
@@ -92,8 +96,7 @@ fn products(kernels: &dyn Kernels, random: &mut Random, lanes: usize, activation
             };
             match &matrix {
                 Matrix::OutputBlock(m) => {
-                    let mut x = x.clone();
-                    kernels.arrange_rows(lanes, &mut x);
+                    let x = arranged(kernels, &x, lanes);
                     kernels.output_block(m, 0..ROWS / 4, &x, &x_scales, epilogue, &mut out)
                 }
                 Matrix::InputBlock(m) => {
@@ -122,11 +125,10 @@ fn vectors(kernels: &dyn Kernels, random: &mut Random, lanes: usize, activations
     let (mut int8, mut sums) = (vec![0i8; COLS * lanes], vec![0i32; lanes]);
     kernels.absmax(&x, &mut absmax).unwrap();
     hash.add(&absmax);
-    kernels.quantize_rows(&x, &absmax, &mut int8, &mut scales).unwrap();
-    kernels.arrange_rows(lanes, &mut int8);
+    rows_of(kernels, lanes, &mut int8, |out| kernels.quantize_rows(&x, &absmax, out, &mut scales)).unwrap();
     hash.add(&int8);
-    kernels.quantize_gelu_rows(&x, &absmax, &mut int8, &mut scales).unwrap();
-    kernels.arrange_rows(lanes, &mut int8);
+    rows_of(kernels, lanes, &mut int8, |out| kernels.quantize_gelu_rows(&x, &absmax, out, &mut scales))
+        .unwrap();
     hash.add(&int8);
     hash.add(&scales);
     kernels.quantize_quads(&x, &absmax, &mut int8, &mut scales).unwrap();

@@ -3,13 +3,13 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use blockspan_kernels::layout::row_lanes;
 use blockspan_kernels::scalar::Scalar;
-use blockspan_kernels::{Embeddings, Kernels, Table};
+use blockspan_kernels::{Embeddings, Kernels, ShapeError, Table};
 
-use super::assert_same_bits;
+use super::products::unarranged;
 use super::random::{Floats, Random};
-
-const LANES: [usize; 3] = [16, 32, 64];
+use super::{LANES, assert_same_bits};
 
 /// Calls `case` with features, lanes and a kind of floats, over small and tile-edge shapes and BERT's.
 fn shapes(features: &[usize], mut case: impl FnMut(usize, usize, Floats, &mut Random)) {
@@ -51,24 +51,14 @@ pub fn absmax(kernels: &dyn Kernels) {
 }
 
 pub fn quantize(kernels: &dyn Kernels) {
-    type Quantize = fn(
-        &dyn Kernels,
-        &[f32],
-        &[f32],
-        &mut [i8],
-        &mut [f32],
-        &mut [i32],
-    ) -> Result<(), blockspan_kernels::ShapeError>;
+    type Quantize =
+        fn(&dyn Kernels, &[f32], &[f32], &mut Vec<i8>, &mut [f32], &mut [i32]) -> Result<(), ShapeError>;
     let forms: [(&str, usize, Quantize); 5] = [
         ("rows", 1, |k, x, absmax, out, scales, _| {
-            k.quantize_rows(x, absmax, out, scales)?;
-            k.arrange_rows(absmax.len(), out);
-            Ok(())
+            rows_of(k, absmax.len(), out, |out| k.quantize_rows(x, absmax, out, scales))
         }),
         ("rows of GELU", 1, |k, x, most, out, scales, _| {
-            k.quantize_gelu_rows(x, most, out, scales)?;
-            k.arrange_rows(most.len(), out);
-            Ok(())
+            rows_of(k, most.len(), out, |out| k.quantize_gelu_rows(x, most, out, scales))
         }),
         ("quads", 4, |k, x, absmax, out, scales, _| k.quantize_quads(x, absmax, out, scales)),
         ("quads of GELU", 4, |k, x, most, out, scales, _| k.quantize_gelu_quads(x, most, out, scales)),
@@ -92,6 +82,19 @@ pub fn quantize(kernels: &dyn Kernels) {
             assert_eq!(expected.2, got.2, "{case:?}: other sums");
         });
     }
+}
+
+/// `out[features][lanes]` by way of the rows that `quantize` writes.
+pub fn rows_of(
+    kernels: &dyn Kernels,
+    lanes: usize,
+    out: &mut Vec<i8>,
+    quantize: impl FnOnce(&mut [i8]) -> Result<(), ShapeError>,
+) -> Result<(), ShapeError> {
+    let mut rows = vec![99; out.len() / lanes * row_lanes(lanes)];
+    quantize(&mut rows)?;
+    *out = unarranged(kernels, rows, lanes);
+    Ok(())
 }
 
 pub fn channels(kernels: &dyn Kernels) {
@@ -197,6 +200,8 @@ pub fn refuses_wrong_shapes(kernels: &dyn Kernels) {
         kernels.absmax(&x[..127], &mut out[..64]),
         kernels.quantize_rows(&x, &x[..64], &mut bytes[..127], &mut scales),
         kernels.quantize_rows(&x, &x[..64], &mut bytes, &mut scales[..63]),
+        kernels.quantize_rows(&x[..96], &x[..48], &mut bytes[..96], &mut scales[..48]),
+        kernels.quantize_gelu_rows(&x[..96], &x[..48], &mut bytes[..127], &mut scales[..48]),
         kernels.quantize_quads(&x, &x[..64], &mut bytes, &mut scales),
         kernels.quantize_tokens(&x, &x[..64], &mut bytes, &mut scales, &mut sums[..63]),
         kernels.quantize_gelu_rows(&x, &x[..64], &mut bytes[..127], &mut scales),

@@ -11,6 +11,9 @@ pub mod random;
 
 use blockspan_kernels::Kernels;
 
+/// Lanes of a tile.
+pub const LANES: [usize; 4] = [16, 32, 48, 64];
+
 /// All comparisons.
 pub fn everything(kernels: &dyn Kernels) {
     products::output_block(kernels);

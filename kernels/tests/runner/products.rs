@@ -3,13 +3,13 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use blockspan_kernels::layout::score_lanes;
+use blockspan_kernels::layout::{row_lanes, score_lanes};
 use blockspan_kernels::matrix::{MAX_PANEL_COLS, Matrix, PackedMatrix, pack_input_block, pack_output_block};
 use blockspan_kernels::scalar::Scalar;
 use blockspan_kernels::{DenseRows, Epilogue, Kernels};
 
-use super::assert_same_bits;
 use super::random::{Floats, Random};
+use super::{LANES, assert_same_bits};
 
 /// How weights and activations are filled.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,7 +81,7 @@ const MODELS: [(usize, usize); 4] = [(384, 384), (384, 1536), (1024, 1024), (64,
 
 fn cases(mut case: impl FnMut(usize, usize, usize, f32, Fill, &mut Random)) {
     let mut random = Random::new(4);
-    for lanes in [16, 32, 64] {
+    for lanes in LANES {
         for (rows, cols) in SMALL {
             for density in [0.0, 0.1, 0.5, 1.0] {
                 for fill in FILLS {
@@ -91,17 +91,17 @@ fn cases(mut case: impl FnMut(usize, usize, usize, f32, Fill, &mut Random)) {
         }
     }
     for (rows, cols) in MODELS {
-        let lanes = [16, 32, 64][random.below(3)];
+        let lanes = LANES[random.below(LANES.len())];
         case(rows, cols, lanes, 0.2, Fill::Random, &mut random);
     }
     case(1024, 1024, 64, 0.2, Fill::Corners, &mut random);
     // Columns further apart than a byte says.
-    for lanes in [16, 32, 64] {
+    for lanes in LANES {
         case(8, 4096, lanes, 0.002, Fill::Random, &mut random);
     }
     for _ in 0..100 {
         let (rows, cols) = (4 * (1 + random.below(12)), 4 * (1 + random.below(60)));
-        let (lanes, fill) = ([16, 32, 64][random.below(3)], FILLS[random.below(FILLS.len())]);
+        let (lanes, fill) = (LANES[random.below(LANES.len())], FILLS[random.below(FILLS.len())]);
         let density = random.unit().abs();
         case(rows, cols, lanes, density, fill, &mut random);
     }
@@ -164,8 +164,7 @@ pub fn output_block(kernels: &dyn Kernels) {
             lanes,
             &(rows, cols, lanes, density, fill),
             |k, strips, x_scales, epilogue, out| {
-                let mut x = x.clone();
-                k.arrange_rows(lanes, &mut x);
+                let x = arranged(k, &x, lanes);
                 k.output_block(&matrix, strips, &x, x_scales, epilogue, out).unwrap();
             },
         );
@@ -193,7 +192,7 @@ pub fn input_block(kernels: &dyn Kernels) {
 pub fn dense(kernels: &dyn Kernels) {
     let mut random = Random::new(5);
     let mut shapes = vec![(384, 64, 64), (64, 384, 64), (384, 32, 64), (37, 64, 16)];
-    for lanes in [16, 32, 64] {
+    for lanes in LANES {
         for rows in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 17] {
             for cols in [0, 4, 8, 12, 60, 64, 68] {
                 shapes.push((rows, cols, lanes));
@@ -262,7 +261,7 @@ pub fn attention_weights(
 /// Scores of all sizes against the definition, through a product of four columns that makes them.
 pub fn scores_of_any_size(kernels: &dyn Kernels) {
     let mut random = Random::new(7);
-    for lanes in [16, 32, 64] {
+    for lanes in LANES {
         for keys in [1, 2, 3, 4, 5, 6, 7, 8, 63, 66, 384] {
             for kind in Floats::ALL {
                 let values = random.many(keys * 4, |r| Fill::Random.weight(r));
@@ -296,6 +295,9 @@ pub fn refuses_wrong_shapes(kernels: &dyn Kernels) {
             (0..3, 8 * 16, 16, 16, 12 * 16),
             (core::ops::Range { start: 2, end: 1 }, 8 * 16, 16, 16, 0),
             (0..2, 8 * 16 - 1, 16, 16, 8 * 16),
+            (0..2, 8 * 48 + 1, 48, 48, 8 * 48),
+            (0..2, 8 * 64 - 1, 48, 48, 8 * 48),
+            (0..2, 8 * 64, 48, 48, 8 * 64),
             (0..2, 8 * 16 + 1, 16, 16, 8 * 16),
             (0..2, 8 * 17, 17, 17, 8 * 17),
             (0..2, 0, 0, 0, 0),
@@ -352,6 +354,22 @@ pub fn refuses_wrong_shapes(kernels: &dyn Kernels) {
         "half of the largest"
     );
     assert!(kernels.scores(&dense, &x, &ones[..16], &mut [0; 32], &mut scores[..64]).is_err(), "narrow rows");
+}
+
+/// `x[features][lanes]` as rows for the output-block product. What is between the rows must not matter.
+pub fn arranged(kernels: &dyn Kernels, x: &[i8], lanes: usize) -> Vec<i8> {
+    let mut rows = vec![-77; x.len() / lanes * row_lanes(lanes)];
+    for (row, x) in rows.chunks_exact_mut(row_lanes(lanes)).zip(x.chunks_exact(lanes)) {
+        row[..lanes].copy_from_slice(x);
+    }
+    kernels.arrange_rows(lanes, &mut rows);
+    rows
+}
+
+/// `x[features][lanes]` from rows of the output-block product.
+pub fn unarranged(kernels: &dyn Kernels, mut rows: Vec<i8>, lanes: usize) -> Vec<i8> {
+    kernels.arrange_rows(lanes, &mut rows);
+    rows.chunks_exact(row_lanes(lanes)).flat_map(|row| &row[..lanes]).copied().collect()
 }
 
 /// The bytes at a multiple of 4 in memory.

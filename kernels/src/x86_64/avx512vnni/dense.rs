@@ -12,7 +12,7 @@ use crate::vector::DenseSink;
 /// The product with tiles of `lanes` lanes; `SIGNED`: `x` is int8, otherwise u8.
 ///
 /// # Safety
-/// `x` must be valid for `cols / 4` rows of `lanes` quads, 16, 32 or 64; the slices of `rows` must be as long as its
+/// `x` must be valid for `cols / 4` rows of `lanes` quads, 16, 32, 48 or 64; the slices of `rows` must be as long as its
 /// documentation says, and `sink` good for its rows and the lanes. The features must be there.
 pub(super) unsafe fn product<const SIGNED: bool>(
     v: Avx512Vnni,
@@ -25,6 +25,7 @@ pub(super) unsafe fn product<const SIGNED: bool>(
     unsafe {
         match lanes {
             64 => all_rows::<4, 6, SIGNED>(v, rows, x, sink),
+            48 => all_rows::<3, 8, SIGNED>(v, rows, x, sink),
             32 => all_rows::<2, 8, SIGNED>(v, rows, x, sink),
             _ => all_rows::<1, 8, SIGNED>(v, rows, x, sink),
         }

@@ -18,7 +18,7 @@ const CHUNK: usize = 64;
 /// The product with some rows.
 ///
 /// # Safety
-/// `range` are rows of the matrix, a multiple of 4 of them; `lanes` is 16, 32 or 64; `x` must be valid for `cols / 4`
+/// `range` are rows of the matrix, a multiple of 4 of them; `lanes` is 16, 32, 48 or 64; `x` must be valid for `cols / 4`
 /// rows of `lanes` quads and `out` for a row of `lanes` floats for each row; `finish` must be valid for the lanes. The
 /// features must be there.
 pub(super) unsafe fn product(
@@ -36,6 +36,9 @@ pub(super) unsafe fn product(
             (64, STORE) => rows::<4, 2, 8, STORE>(v, matrix, range, x, finish, out),
             (64, ADD) => rows::<4, 2, 8, ADD>(v, matrix, range, x, finish, out),
             (64, _) => rows::<4, 2, 8, MOST>(v, matrix, range, x, finish, out),
+            (48, STORE) => rows::<3, 2, 6, STORE>(v, matrix, range, x, finish, out),
+            (48, ADD) => rows::<3, 2, 6, ADD>(v, matrix, range, x, finish, out),
+            (48, _) => rows::<3, 2, 6, MOST>(v, matrix, range, x, finish, out),
             (32, STORE) => rows::<2, 4, 7, STORE>(v, matrix, range, x, finish, out),
             (32, ADD) => rows::<2, 4, 7, ADD>(v, matrix, range, x, finish, out),
             (32, _) => rows::<2, 4, 7, MOST>(v, matrix, range, x, finish, out),
@@ -46,7 +49,8 @@ pub(super) unsafe fn product(
     }
 }
 
-/// The product for tiles of `16 · K` lanes with `SETS` sets of accumulators; a row of quads has `1 << SHIFT` bytes.
+/// The product for tiles of `16 · K` lanes with `SETS` sets of accumulators; a row of quads has `64 · K` bytes, a multiple
+/// of `1 << SHIFT`.
 ///
 /// # Safety
 /// As for [`product`].
@@ -75,8 +79,8 @@ unsafe fn rows<const K: usize, const SETS: usize, const SHIFT: u32, const KIND: 
                         *waiting
                     };
                     let blocks = *pointers as usize..*pointers.add(1) as usize;
-                    // `panel_cols / 4` rows of quads, of `1 << SHIFT` bytes.
-                    let x = x.add((panel * matrix.panel_cols() / 4) << SHIFT);
+                    // `panel_cols / 4` rows of quads.
+                    let x = x.add(panel * matrix.panel_cols() / 4 * 64 * K);
                     *waiting = multiply::<K, SETS, SHIFT>(matrix, blocks, x, start);
                 }
             }
@@ -110,6 +114,8 @@ unsafe fn multiply<const K: usize, const SETS: usize, const SHIFT: u32>(
     x: *const i8,
     start: [__m512i; K],
 ) -> [__m512i; K] {
+    // Three vectors are not a power of two.
+    let times = (64 * K) >> SHIFT;
     let mut acc = [[_mm512_setzero_si512(); K]; SETS];
     acc[0] = start;
     // SAFETY: block `b` has index b and weights 4b .. 4b + 4.
@@ -119,14 +125,14 @@ unsafe fn multiply<const K: usize, const SETS: usize, const SHIFT: u32>(
         let mut left = blocks.len();
         while left >= 4 {
             let [a, b, c, d] = block_rows::<SHIFT>(indices);
-            multiply_add(&mut acc[0], x.add(a), weights);
-            multiply_add(&mut acc[1], x.add(b), weights.add(4));
-            multiply_add(&mut acc[2 % SETS], x.add(c), weights.add(8));
-            multiply_add(&mut acc[3 % SETS], x.add(d), weights.add(12));
+            multiply_add(&mut acc[0], x.add(times * a), weights);
+            multiply_add(&mut acc[1], x.add(times * b), weights.add(4));
+            multiply_add(&mut acc[2 % SETS], x.add(times * c), weights.add(8));
+            multiply_add(&mut acc[3 % SETS], x.add(times * d), weights.add(12));
             (indices, weights, left) = (indices.add(4), weights.add(16), left - 4);
         }
         while left > 0 {
-            multiply_add(&mut acc[0], x.add(usize::from(*indices) << SHIFT), weights);
+            multiply_add(&mut acc[0], x.add(usize::from(*indices) * 64 * K), weights);
             (indices, weights, left) = (indices.add(1), weights.add(4), left - 1);
         }
     }

@@ -15,7 +15,7 @@ use core::ops::Range;
 use super::cpuid::Features;
 use crate::matrix::{InputBlock, OutputBlock};
 use crate::scalar::attention::{check_context, check_scores};
-use crate::scalar::block_sparse::check_product;
+use crate::scalar::block_sparse::{check_input_block, check_output_block};
 use crate::vector::{Context, Finish, Scores, float_kernels};
 use crate::{DenseRows, Epilogue, Isa, Kernels, ShapeError};
 
@@ -48,11 +48,11 @@ impl Kernels for Avx512Vnni {
         mut epilogue: Epilogue<'_>,
         out: &mut [f32],
     ) -> Result<(), ShapeError> {
-        let lanes = check_product(matrix.rows(), matrix.cols(), &strips, x, x_scales, &epilogue, out)?;
+        let lanes = check_output_block(matrix, &strips, x, x_scales, &epilogue, out)?;
         let finish = Finish::new(x_scales, &mut epilogue, 4 * strips.start);
-        // SAFETY: the token proves the instructions. `check_product` saw that `strips` lie in the matrix, that `x` has
-        // `cols` rows of `lanes` bytes, `out` 4 rows of `lanes` floats for each strip, and the scales and the
-        // epilogue's slice `lanes` elements.
+        // SAFETY: the token proves the instructions. `check_output_block` saw that `strips` lie in the matrix, that `x`
+        // has `cols` rows of `row_lanes(lanes)` bytes, `out` 4 rows of `lanes` floats for each strip, and the scales and
+        // the epilogue's slice `lanes` elements.
         unsafe {
             output_block::product(*self, matrix, strips, lanes, x.as_ptr(), finish, out.as_mut_ptr());
         }
@@ -68,7 +68,7 @@ impl Kernels for Avx512Vnni {
         mut epilogue: Epilogue<'_>,
         out: &mut [f32],
     ) -> Result<(), ShapeError> {
-        let lanes = check_product(matrix.rows(), matrix.cols(), &strips, x, x_scales, &epilogue, out)?;
+        let lanes = check_input_block(matrix, &strips, x, x_scales, &epilogue, out)?;
         let finish = Finish::new(x_scales, &mut epilogue, 4 * strips.start);
         let rows = 4 * strips.start..4 * strips.end;
         // SAFETY: as for `output_block`; `x` has `cols / 4` rows of `lanes` quads.

@@ -4,8 +4,9 @@
 //! 16 `vpdpbusd` with 4 broadcast weights. The order of the rows ([`super::rows`]) makes the sums come out in the order
 //! of the lanes.
 //!
-//! A tile of tokens with 32 or 16 lanes leaves room for the rows of 2 or 4 tiles of columns side by side: `PARTS`. Each
-//! has its own weights, and the strip's end adds the parts.
+//! Of 48 lanes, the last of the four vectors is neither made nor multiplied. A tile of tokens with 32 or 16 lanes leaves
+//! room for the rows of 2 or 4 tiles of columns side by side: [`parts`]. Each has its own weights, and the strip's end
+//! adds the parts.
 
 use core::arch::x86_64::*;
 use core::array::from_fn;
@@ -13,14 +14,15 @@ use core::ops::Range;
 
 use super::super::index::tile_rows_bmi2;
 use super::Avx512Vnni;
+use crate::layout::row_lanes;
 use crate::matrix::OutputBlock;
 use crate::vector::{ADD, Finish, MOST, Rows, STORE};
 
 /// The product with some strips.
 ///
 /// # Safety
-/// `strips` lie in the matrix; `lanes` is 16, 32 or 64; `x` must be valid for `cols` rows of `lanes` bytes and `out` for
-/// 4 rows of as many floats for each strip; `finish` must be valid for the lanes. The features must be there.
+/// `strips` lie in the matrix; `lanes` is 16, 32, 48 or 64; `x` must be valid for `cols` rows of `row_lanes(lanes)` bytes
+/// and `out` for 4 rows of `lanes` floats for each strip; `finish` must be valid for the lanes. The features must be there.
 pub(super) unsafe fn product(
     v: Avx512Vnni,
     matrix: &OutputBlock<'_>,
@@ -33,26 +35,33 @@ pub(super) unsafe fn product(
     // SAFETY: the caller's promise.
     unsafe {
         match (lanes, finish.kind()) {
-            (64, STORE) => strips::<1, STORE>(v, matrix, range, x, finish, out),
-            (64, ADD) => strips::<1, ADD>(v, matrix, range, x, finish, out),
-            (64, _) => strips::<1, MOST>(v, matrix, range, x, finish, out),
-            (32, STORE) => strips::<2, STORE>(v, matrix, range, x, finish, out),
-            (32, ADD) => strips::<2, ADD>(v, matrix, range, x, finish, out),
-            (32, _) => strips::<2, MOST>(v, matrix, range, x, finish, out),
-            (_, STORE) => strips::<4, STORE>(v, matrix, range, x, finish, out),
-            (_, ADD) => strips::<4, ADD>(v, matrix, range, x, finish, out),
-            (_, _) => strips::<4, MOST>(v, matrix, range, x, finish, out),
+            (64, STORE) => strips::<64, STORE>(v, matrix, range, x, finish, out),
+            (64, ADD) => strips::<64, ADD>(v, matrix, range, x, finish, out),
+            (64, _) => strips::<64, MOST>(v, matrix, range, x, finish, out),
+            (48, STORE) => strips::<48, STORE>(v, matrix, range, x, finish, out),
+            (48, ADD) => strips::<48, ADD>(v, matrix, range, x, finish, out),
+            (48, _) => strips::<48, MOST>(v, matrix, range, x, finish, out),
+            (32, STORE) => strips::<32, STORE>(v, matrix, range, x, finish, out),
+            (32, ADD) => strips::<32, ADD>(v, matrix, range, x, finish, out),
+            (32, _) => strips::<32, MOST>(v, matrix, range, x, finish, out),
+            (_, STORE) => strips::<16, STORE>(v, matrix, range, x, finish, out),
+            (_, ADD) => strips::<16, ADD>(v, matrix, range, x, finish, out),
+            (_, _) => strips::<16, MOST>(v, matrix, range, x, finish, out),
         }
     }
 }
 
-/// The product with some strips, for tiles of `64 / PARTS` lanes.
+/// Tiles of columns side by side in a vector, for tiles of tokens with `lanes` lanes.
+const fn parts(lanes: usize) -> usize {
+    64 / row_lanes(lanes)
+}
+
+/// [`product`] for tiles of `LANES` lanes.
 ///
 /// # Safety
-/// `strips` lie in the matrix; `x` must be valid for `cols` rows of `64 / PARTS` bytes and `out` for 4 rows of as many
-/// floats for each strip; `finish` must be valid for the lanes. The features must be there.
+/// As for [`product`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-pub(super) unsafe fn strips<const PARTS: usize, const KIND: u8>(
+unsafe fn strips<const LANES: usize, const KIND: u8>(
     v: Avx512Vnni,
     matrix: &OutputBlock<'_>,
     strips: Range<usize>,
@@ -60,7 +69,6 @@ pub(super) unsafe fn strips<const PARTS: usize, const KIND: u8>(
     finish: Finish,
     out: *mut f32,
 ) {
-    let lanes = 64 / PARTS;
     for (i, strip) in strips.enumerate() {
         // SAFETY: the caller's promises; a validated matrix' pointers, scales, biases and sums have an entry for each
         // strip or row, and the pointers stay inside the tiles, whose columns are below `cols`.
@@ -77,17 +85,21 @@ pub(super) unsafe fn strips<const PARTS: usize, const KIND: u8>(
                 scales: of_strip(matrix.scales().as_ptr()),
                 biases: of_strip(matrix.biases().as_ptr()),
             };
-            let acc = multiply::<PARTS>(tiles, x, &*matrix.row_sums().as_ptr().add(4 * strip).cast());
-            let out = out.add(4 * i * lanes);
-            match PARTS {
-                1 => finish.rows::<_, KIND, 4, 4>(v, acc, 0, &rows, out, lanes),
-                2 => {
+            let acc = multiply::<LANES>(tiles, x, &*matrix.row_sums().as_ptr().add(4 * strip).cast());
+            let out = out.add(4 * i * LANES);
+            match LANES {
+                64 => finish.rows::<_, KIND, 4, 4>(v, acc, 0, &rows, out, LANES),
+                48 => {
+                    let acc = acc.map(|[a, b, c, _]| [a, b, c]);
+                    finish.rows::<_, KIND, 4, 3>(v, acc, 0, &rows, out, LANES);
+                }
+                32 => {
                     let acc = acc.map(|[a, b, c, d]| [add_halves(a, c), add_halves(b, d)]);
-                    finish.rows::<_, KIND, 4, 2>(v, acc, 0, &rows, out, lanes);
+                    finish.rows::<_, KIND, 4, 2>(v, acc, 0, &rows, out, LANES);
                 }
                 _ => {
                     let acc = acc.map(|[a, b, c, d]| [add_blocks(add_halves(a, b), add_halves(c, d))]);
-                    finish.rows::<_, KIND, 4, 1>(v, acc, 0, &rows, out, lanes);
+                    finish.rows::<_, KIND, 4, 1>(v, acc, 0, &rows, out, LANES);
                 }
             }
         }
@@ -107,12 +119,13 @@ struct Tiles {
 /// The accumulators of a strip.
 ///
 /// # Safety
-/// The tiles must lie in the arrays, and `x` have a row of `64 / PARTS` bytes for each of their columns.
+/// The tiles must lie in the arrays, and `x` have a row of `row_lanes(LANES)` bytes for each of their columns.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn multiply<const PARTS: usize>(tiles: Tiles, x: *const i8, sums: &[i32; 4]) -> Strip {
+unsafe fn multiply<const LANES: usize>(tiles: Tiles, x: *const i8, sums: &[i32; 4]) -> Strip {
+    let parts = const { parts(LANES) };
     // Every part's activations are biased by 128, but together they meet the row's weights once.
-    let first_part = 0xffff >> (16 - 16 / PARTS);
+    let first_part = 0xffff >> (16 - 16 / parts);
     let mut acc = sums.map(|sum| [_mm512_maskz_set1_epi32(first_part, sum.wrapping_mul(-128)); 4]);
     let Range { start, end } = tiles.range;
     if start == end {
@@ -124,23 +137,23 @@ unsafe fn multiply<const PARTS: usize>(tiles: Tiles, x: *const i8, sums: &[i32; 
     // SAFETY: as above. The quads of the next tiles are loaded before the current ones are multiplied, so that the
     // multiplications never wait; after all tiles but the last, at least one is left.
     unsafe {
-        let mut quads = load_quads::<PARTS>(&mut place, (end - tile).min(PARTS));
-        while tile + 2 * PARTS <= end {
-            tile += PARTS;
-            let next = load_quads::<PARTS>(&mut place, PARTS);
-            multiply_add(&mut acc, quads, load_weights::<PARTS>(weights, PARTS));
+        let mut quads = load_quads::<LANES>(&mut place, (end - tile).min(parts));
+        while tile + 2 * parts <= end {
+            tile += parts;
+            let next = load_quads::<LANES>(&mut place, parts);
+            multiply_add::<LANES>(&mut acc, quads, load_weights::<LANES>(weights, parts));
             // Of an address outside of everything, it does nothing.
             _mm_prefetch::<_MM_HINT_T0>(weights.wrapping_add(AHEAD));
-            weights = weights.add(16 * PARTS);
+            weights = weights.add(16 * parts);
             quads = next;
         }
-        if PARTS > 1 && tile + PARTS < end {
-            multiply_add(&mut acc, quads, load_weights::<PARTS>(weights, PARTS));
-            tile += PARTS;
-            quads = load_quads::<PARTS>(&mut place, end - tile);
-            weights = weights.add(16 * PARTS);
+        if parts > 1 && tile + parts < end {
+            multiply_add::<LANES>(&mut acc, quads, load_weights::<LANES>(weights, parts));
+            tile += parts;
+            quads = load_quads::<LANES>(&mut place, end - tile);
+            weights = weights.add(16 * parts);
         }
-        multiply_add(&mut acc, quads, load_weights::<PARTS>(weights, end - tile));
+        multiply_add::<LANES>(&mut acc, quads, load_weights::<LANES>(weights, end - tile));
     }
     acc
 }
@@ -152,9 +165,10 @@ const AHEAD: usize = 4096;
 /// Adds the products of a group of tiles.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn multiply_add(acc: &mut Strip, quads: [__m512i; 4], weights: [__m512i; 4]) {
+fn multiply_add<const LANES: usize>(acc: &mut Strip, quads: [__m512i; 4], weights: [__m512i; 4]) {
+    let vectors = if LANES == 48 { 3 } else { 4 };
     for (acc, weights) in acc.iter_mut().zip(weights) {
-        for (acc, x) in acc.iter_mut().zip(quads) {
+        for (acc, x) in acc.iter_mut().zip(quads).take(vectors) {
             *acc = _mm512_dpbusd_epi32(*acc, x, weights);
         }
     }
@@ -184,19 +198,20 @@ impl Place {
     }
 }
 
-/// The quads of the next `count` tiles side by side, at most `PARTS`; where there are fewer, the last row in place of
+/// The quads of the next `count` tiles side by side, at most [`parts`]; where there are fewer, the last row in place of
 /// the others.
 ///
 /// # Safety
-/// The strip has `count` more tiles, not 0, and the activations a row of `64 / PARTS` bytes for each of their columns.
+/// The strip has `count` more tiles, not 0, and the activations a row of `row_lanes(LANES)` bytes for each of their
+/// columns.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn load_quads<const PARTS: usize>(place: &mut Place, count: usize) -> [__m512i; 4] {
-    // SAFETY: the caller's promise; a row has 64 / PARTS bytes.
+unsafe fn load_quads<const LANES: usize>(place: &mut Place, count: usize) -> [__m512i; 4] {
+    // SAFETY: the caller's promise; a row has `row_lanes(LANES)` bytes.
     let rows = unsafe {
-        match PARTS {
-            1 => place.tile::<6>().map(|row| _mm512_loadu_si512(row.cast())),
-            2 => {
+        match LANES {
+            48 | 64 => place.tile::<6>().map(|row| _mm512_loadu_si512(row.cast())),
+            32 => {
                 let low = place.tile::<5>();
                 let high = if count > 1 { place.tile::<5>() } else { [place.row; 4] };
                 let row = |i: usize| {
@@ -232,8 +247,8 @@ unsafe fn load_quads<const PARTS: usize>(place: &mut Place, count: usize) -> [__
 /// `from` must be valid for reads of `16 · count` bytes; `count` is not 0.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn load_weights<const PARTS: usize>(from: *const i8, count: usize) -> [__m512i; 4] {
-    if PARTS == 1 {
+unsafe fn load_weights<const LANES: usize>(from: *const i8, count: usize) -> [__m512i; 4] {
+    if parts(LANES) == 1 {
         return from_fn(|output| {
             // SAFETY: 4 of the tile's 16 bytes.
             _mm512_set1_epi32(unsafe { from.add(4 * output).cast::<i32>().read_unaligned() })
@@ -242,8 +257,8 @@ unsafe fn load_weights<const PARTS: usize>(from: *const i8, count: usize) -> [__
     let mask = 0xffff >> (16 - 4 * count);
     // SAFETY: the mask leaves the `count` tiles' bytes.
     let tiles = unsafe { _mm512_maskz_loadu_epi32(mask, from.cast()) };
-    let tiles = match PARTS {
-        2 => _mm512_shuffle_i64x2::<0b01_01_00_00>(tiles, tiles),
+    let tiles = match LANES {
+        32 => _mm512_shuffle_i64x2::<0b01_01_00_00>(tiles, tiles),
         _ => tiles,
     };
     [

@@ -61,6 +61,8 @@ impl Vector for Avx512Vnni {
         // the integers fit.
         unsafe {
             match *x.as_slice() {
+                // Of 48 lanes, the fourth vector is anything.
+                [a, b, c] => self.store_row([a, b, c, c], to),
                 [a, b, c, d] => {
                     let low = _mm512_packs_epi32(_mm512_cvtps_epi32(a), _mm512_cvtps_epi32(b));
                     let high = _mm512_packs_epi32(_mm512_cvtps_epi32(c), _mm512_cvtps_epi32(d));

@@ -10,7 +10,7 @@ const K: usize = 2;
 /// The product; `SIGNED`: `x` is int8, otherwise u8.
 ///
 /// # Safety
-/// `x` must be valid for `cols / 4` rows of `lanes` quads, 16, 32 or 64; the slices of `rows` must be as long as its
+/// `x` must be valid for `cols / 4` rows of `lanes` quads, 16, 32, 48 or 64; the slices of `rows` must be as long as its
 /// documentation says, and `sink` good for its rows and the lanes.
 #[inline(always)]
 pub(in super::super) unsafe fn dense<D: Dot, const SIGNED: bool>(

@@ -18,7 +18,7 @@ const K: usize = 4;
 /// The product with some rows.
 ///
 /// # Safety
-/// `range` are rows of the matrix; `lanes` is 16, 32 or 64; `x` must be valid for `cols / 4` rows of `lanes` quads and
+/// `range` are rows of the matrix; `lanes` is 16, 32, 48 or 64; `x` must be valid for `cols / 4` rows of `lanes` quads and
 /// `out` for a row of `lanes` floats for each row; `finish` must be valid for the lanes.
 #[inline(always)]
 pub(in super::super) unsafe fn input_block<D: Dot>(

@@ -93,7 +93,7 @@ macro_rules! narrow_kernels {
             /// # Safety
             /// As for the function that it calls; the features must be there.
             #[target_feature(enable = $features)]
-            unsafe fn run<const SHIFT: u32>(
+            unsafe fn run<const LANES: usize, const SHIFT: u32>(
                 token: $crate::vector::Token<impl $crate::x86_64::narrow::Dot>,
                 matrix: &$crate::matrix::OutputBlock<'_>,
                 strips: core::ops::Range<usize>,
@@ -101,30 +101,23 @@ macro_rules! narrow_kernels {
                 finish: $crate::vector::Finish,
                 out: *mut f32,
             ) {
+                use $crate::x86_64::narrow::output_block;
                 // SAFETY: the caller's promise.
-                unsafe {
-                    $crate::x86_64::narrow::output_block::<_, SHIFT>(token.0, matrix, strips, x, finish, out)
-                }
+                unsafe { output_block::<_, LANES, SHIFT>(token.0, matrix, strips, x, finish, out) }
             }
-            let lanes = $crate::scalar::block_sparse::check_product(
-                matrix.rows(),
-                matrix.cols(),
-                &strips,
-                x,
-                x_scales,
-                &epilogue,
-                out,
-            )?;
+            use $crate::scalar::block_sparse::check_output_block;
+            let lanes = check_output_block(matrix, &strips, x, x_scales, &epilogue, out)?;
             let finish = $crate::vector::Finish::new(x_scales, &mut epilogue, 4 * strips.start);
             let (token, x, out) = ($crate::vector::Token(*self), x.as_ptr(), out.as_mut_ptr());
-            // SAFETY: the token proves the instructions. `check_product` saw that `strips` lie in the matrix, that `x`
-            // has `cols` rows of `lanes` bytes, `out` 4 rows of `lanes` floats for each strip, and the scales and the
-            // epilogue's slice `lanes` elements.
+            // SAFETY: the token proves the instructions. `check_output_block` saw that `strips` lie in the matrix, that
+            // `x` has `cols` rows of `row_lanes(lanes)` bytes, `out` 4 rows of `lanes` floats for each strip, and the
+            // scales and the epilogue's slice `lanes` elements.
             unsafe {
                 match lanes {
-                    64 => run::<6>(token, matrix, strips, x, finish, out),
-                    32 => run::<5>(token, matrix, strips, x, finish, out),
-                    _ => run::<4>(token, matrix, strips, x, finish, out),
+                    64 => run::<64, 6>(token, matrix, strips, x, finish, out),
+                    48 => run::<48, 6>(token, matrix, strips, x, finish, out),
+                    32 => run::<32, 5>(token, matrix, strips, x, finish, out),
+                    _ => run::<16, 4>(token, matrix, strips, x, finish, out),
                 }
             }
             Ok(())
@@ -154,15 +147,8 @@ macro_rules! narrow_kernels {
                 // SAFETY: the caller's promise.
                 unsafe { $crate::x86_64::narrow::input_block(token.0, matrix, rows, lanes, x, finish, out) }
             }
-            let lanes = $crate::scalar::block_sparse::check_product(
-                matrix.rows(),
-                matrix.cols(),
-                &strips,
-                x,
-                x_scales,
-                &epilogue,
-                out,
-            )?;
+            use $crate::scalar::block_sparse::check_input_block;
+            let lanes = check_input_block(matrix, &strips, x, x_scales, &epilogue, out)?;
             let finish = $crate::vector::Finish::new(x_scales, &mut epilogue, 4 * strips.start);
             let (token, rows) = ($crate::vector::Token(*self), 4 * strips.start..4 * strips.end);
             // SAFETY: as for the other product; `x` has `cols / 4` rows of `lanes` quads.

@@ -2,7 +2,7 @@
 //!
 //! A register holds 16 lanes (or twice 16) of one row of the activations. Interleaving four rows gives four vectors of
 //! quads, of which each pass over the strip's tiles makes and multiplies two: with 16 registers there is no room for the
-//! sums of four. A tile of tokens with 16 lanes leaves room in 256 bits for two tiles of columns side by side.
+//! sums of four. 16 lanes, or the last 16 of 48, leave room in 256 bits for two tiles of columns side by side.
 
 use core::ops::Range;
 
@@ -11,13 +11,13 @@ use super::Dot;
 use crate::matrix::OutputBlock;
 use crate::vector::{Finish, Rows};
 
-/// The product with some strips, for tiles of `1 << SHIFT` lanes.
+/// The product with some strips, for tiles of `LANES` lanes, of which rows have `1 << SHIFT` bytes.
 ///
 /// # Safety
-/// `strips` lie in the matrix; `x` must be valid for `cols` rows of `1 << SHIFT` bytes and `out` for 4 rows of as many
-/// floats for each strip; `finish` must be valid for the lanes.
+/// `strips` lie in the matrix; `LANES` is `1 << SHIFT`, or 48 of 64; `x` must be valid for `cols` rows of `1 << SHIFT`
+/// bytes and `out` for 4 rows of `LANES` floats for each strip; `finish` must be valid for the lanes.
 #[inline(always)]
-pub(in super::super) unsafe fn output_block<D: Dot, const SHIFT: u32>(
+pub(in super::super) unsafe fn output_block<D: Dot, const LANES: usize, const SHIFT: u32>(
     d: D,
     matrix: &OutputBlock<'_>,
     strips: Range<usize>,
@@ -25,9 +25,8 @@ pub(in super::super) unsafe fn output_block<D: Dot, const SHIFT: u32>(
     finish: Finish,
     out: *mut f32,
 ) {
-    let lanes = 1 << SHIFT;
     for (i, strip) in strips.enumerate() {
-        for column in (0..lanes).step_by(4 * D::LANES) {
+        for column in (0..LANES).step_by(4 * D::LANES) {
             // SAFETY: the caller's promise; a validated matrix' pointers, scales, biases and sums have an entry for each
             // strip or row.
             unsafe {
@@ -43,9 +42,9 @@ pub(in super::super) unsafe fn output_block<D: Dot, const SHIFT: u32>(
                         biases: *matrix.biases().as_ptr().add(4 * strip).cast(),
                     },
                 };
-                let out = out.add(4 * i * lanes);
-                strip.half::<D, SHIFT, false>(d, x, column, finish, out);
-                strip.half::<D, SHIFT, true>(d, x, column, finish, out);
+                let out = out.add(4 * i * LANES);
+                strip.half::<D, LANES, SHIFT, false>(d, x, column, finish, out);
+                strip.half::<D, LANES, SHIFT, true>(d, x, column, finish, out);
             }
         }
     }
@@ -67,7 +66,7 @@ impl Strip {
     /// As for [`output_block`]; `x` and `out` are valid for the register's lanes at `column`, or for 16 lanes if there
     /// are no more.
     #[inline(always)]
-    unsafe fn half<D: Dot, const SHIFT: u32, const HIGH: bool>(
+    unsafe fn half<D: Dot, const LANES: usize, const SHIFT: u32, const HIGH: bool>(
         &self,
         d: D,
         x: *const i8,
@@ -75,9 +74,8 @@ impl Strip {
         finish: Finish,
         out: *mut f32,
     ) {
-        let lanes = 1 << SHIFT;
-        // Two tiles of columns side by side?
-        let pairs = 4 * D::LANES > lanes;
+        // Two tiles of columns side by side? The first condition is for the compiler.
+        let pairs = !LANES.is_multiple_of(4 * D::LANES) && column + 4 * D::LANES > LANES;
         let first = if HIGH { column + 8 } else { column };
         // SAFETY: the caller's promise.
         unsafe {
@@ -92,11 +90,11 @@ impl Strip {
                     (*low, *high) = ([a], [b]);
                 }
             }
-            finish.any_rows(d, low, first, &self.rows, out, lanes);
+            finish.any_rows(d, low, first, &self.rows, out, LANES);
             if !pairs {
                 // The next lanes of a single block, or the other block's.
                 let second = if D::LANES == 4 { first + 4 } else { first + 16 };
-                finish.any_rows(d, high, second, &self.rows, out, lanes);
+                finish.any_rows(d, high, second, &self.rows, out, LANES);
             }
         }
     }
