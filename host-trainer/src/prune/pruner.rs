@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use candle_core::{Device, Tensor};
+use candle_core::{D, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::obs::Problem;
+use super::obs::{Inputs, Problem};
 use super::score::{self, PRUNED, Scope, Score};
 use super::{Masks, Ramp};
 use crate::config::{Config, Matrix};
@@ -260,12 +260,14 @@ impl Pruner {
         let matrices: BTreeMap<String, Matrix> =
             self.config.prunable().into_iter().map(|matrix| (matrix.name.clone(), matrix)).collect();
         model.visit_inputs(&self.calibration, |names, inputs| {
-            let moments = moments(inputs, &self.calibration)?;
+            // All matrices of these names read the same inputs.
+            let columns = inputs.first().context("no calibration inputs")?.dim(D::Minus1)?;
+            let inputs = Inputs::new(columns, moments(inputs, &self.calibration)?)
+                .with_context(|| names.join(", "))?;
             for name in names {
                 let matrix = matrices.get(name).with_context(|| format!("{name} is no matrix"))?;
                 let weights = values(variables, matrix)?;
-                Problem::new(&weights, matrix.inputs, self.plan.pattern, moments.clone())
-                    .and_then(|problem| f(matrix, &problem))
+                f(matrix, &Problem::new(&weights, self.plan.pattern, &inputs))
                     .with_context(|| name.clone())?;
             }
             Ok(())
@@ -277,7 +279,7 @@ impl Pruner {
 fn moments(inputs: &[Tensor], batches: &[Input]) -> Result<Vec<f64>> {
     let mut sum: Vec<f64> = Vec::new();
     for (x, batch) in inputs.iter().zip(batches) {
-        let columns = x.dim(candle_core::D::Minus1)?;
+        let columns = x.dim(D::Minus1)?;
         let x = x.broadcast_mul(&batch.attention_mask.unsqueeze(2)?)?.reshape(((), columns))?;
         let part = x.t()?.matmul(&x)?.flatten_all()?.to_vec1::<f32>()?;
         sum.resize(part.len(), 0.0);
