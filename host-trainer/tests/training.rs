@@ -2,10 +2,13 @@
 
 mod common;
 
+use core::cell::RefCell;
 use core::time::Duration;
 use std::path::Path;
+use std::process::Command;
+use std::rc::Rc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use blockspan_squad::Dataset;
 use blockspan_trainer::checkpoint;
 use blockspan_trainer::evaluate::{self, evaluate};
@@ -15,7 +18,7 @@ use blockspan_trainer::optimizer::AdamWOptions;
 use blockspan_trainer::pattern::{Census, Pattern};
 use blockspan_trainer::prune::{Plan, Ramp, Score};
 use blockspan_trainer::schedule::{Decay, Schedule};
-use blockspan_trainer::train::{Options, Pruning, Report, Runtime, Saving, finetune, metrics};
+use blockspan_trainer::train::{Fits, Options, Pruning, Report, Runtime, Saving, finetune, metrics};
 use candle_core::{DType, Device};
 
 const WINDOWS: WindowOptions = WindowOptions { max_seq_len: 24, doc_stride: 8 };
@@ -214,6 +217,99 @@ fn two_small_batches_make_the_step_of_a_large_one() -> Result<()> {
             assert!((a - b).abs() < 1e-4, "{name}: {a} and {b}");
         }
     }
+    Ok(())
+}
+
+/// Losses and tokens of the steps.
+fn steps(out: &Path) -> Result<Vec<(f64, usize)>> {
+    let records = metrics::read(out)?;
+    let step = |record: &metrics::Record| match *record {
+        metrics::Record::Step { loss, tokens, .. } => Some((loss, tokens)),
+        metrics::Record::Evaluation { .. } => None,
+    };
+    Ok(records.iter().filter_map(step).collect())
+}
+
+/// Where a process of its own, whose messages are read, finds the model.
+const ROOT: &str = "BLOCKSPAN_TEST_MEMORY";
+
+#[test]
+fn a_batch_that_memory_is_too_small_for_is_halved_and_the_step_kept() -> Result<()> {
+    let dropout = (Some(0.0), Some(0.0));
+    let run_with = |root: &Path, out: &str, (batch_size, accumulation), fits: Option<Fits>| {
+        let plain = options(root, out, 6, Some(Pruning::one_shot(Pattern::OutputBlock, 0.5)));
+        // Where a gradient is nothing but rounding, Adam would make steps of any sign of it.
+        let optimizer = AdamWOptions { eps: 1e-4, ..AdamWOptions::default() };
+        let options =
+            Options { batch_size, accumulation, dropout, optimizer, shrink_batch: fits.is_some(), ..plain };
+        finetune(&options, Runtime { fits, ..Runtime::on(&Device::Cpu) })
+    };
+    if let Some(root) = std::env::var_os(ROOT) {
+        let fits: Fits = Box::new(|windows| windows <= 2);
+        run_with(Path::new(&root), "halved", (4, 1), Some(fits))?;
+        return Ok(());
+    }
+    let root = tempfile::tempdir()?;
+    let root = root.path();
+    let config = common::write_base(root, 4);
+
+    // From the first step on: the run that had that batch from the start, in every bit.
+    let mut child = Command::new(std::env::current_exe()?);
+    let name = "a_batch_that_memory_is_too_small_for_is_halved_and_the_step_kept";
+    let output = child.args(["--exact", name, "--nocapture"]).env(ROOT, root).output()?;
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{messages}");
+    let told = "out of memory with 4 windows at once: going on with 2; steps keep their windows";
+    assert_eq!(messages.matches(told).count(), 1, "{messages}");
+    run_with(root, "small", (2, 2), None)?;
+    assert_eq!(steps(&root.join("halved"))?, steps(&root.join("small"))?);
+    let weights = |out: &str| std::fs::read(root.join(out).join("model.safetensors"));
+    assert!(weights("halved")? == weights("small")?, "the weights differ");
+    // A run that is resumed does not try the large batch again.
+    let last = std::fs::read_dir(root.join("halved/checkpoints"))?.next().context("no checkpoint")??;
+    let state: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(last.path().join("training.json"))?)?;
+    assert_eq!(state["batch_size"], 2);
+
+    // In the middle of a step: what its first batches gave must not count twice.
+    let sizes = Rc::new(RefCell::new(Vec::new()));
+    let seen = Rc::clone(&sizes);
+    let fits = move |windows: usize| {
+        seen.borrow_mut().push(windows);
+        seen.borrow().len() < 5 || windows < 2
+    };
+    run_with(root, "later", (2, 2), Some(Box::new(fits)))?;
+    let sizes = sizes.take();
+    // An epoch is a step of one window and one of four; the second batch of the third step finds no room.
+    assert_eq!(sizes[..5], [1, 2, 2, 2, 2], "{sizes:?}");
+    assert!(sizes[5..].iter().all(|&windows| windows == 1), "{sizes:?}");
+    run_with(root, "single", (1, 4), None)?;
+    let (later, single) = (steps(&root.join("later"))?, steps(&root.join("single"))?);
+    assert_eq!(later.len(), single.len());
+    for (a, b) in later.iter().zip(&single) {
+        assert!((a.0 - b.0).abs() < 1e-4 && a.1 == b.1, "{later:?} and {single:?}");
+    }
+    let parameters =
+        |out: &str| checkpoint::load(&root.join(out), &config, 0).map(|(parameters, _)| parameters);
+    let (later, single) = (parameters("later")?, parameters("single")?);
+    for (name, values) in later {
+        for (a, b) in values.iter().zip(&single[&name]) {
+            assert!((a - b).abs() < 1e-4, "{name}: {a} and {b}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn without_leave_to_halve_the_batch_memory_that_runs_out_is_an_error() -> Result<()> {
+    let root = tempfile::tempdir()?;
+    common::write_base(root.path(), 4);
+    let fits: Fits = Box::new(|windows| windows < 2);
+    let runtime = Runtime { fits: Some(fits), ..Runtime::on(&Device::Cpu) };
+    let error = finetune(&options(root.path(), "out", 1, None), runtime).expect_err("no room");
+    let message = format!("{error:#}");
+    assert!(message.contains("no room for 2 windows at once; lower --batch-size"), "{message}");
+    assert!(!root.path().join("out/model.safetensors").exists());
     Ok(())
 }
 

@@ -17,4 +17,4 @@ mod tensors;
 pub use exchange::{Alone, Exchange};
 pub use interrupt::{Interrupt, exit_status};
 pub use options::{Options, Pruning, Report, Saving};
-pub use session::{Runtime, finetune};
+pub use session::{Fits, Runtime, finetune};

@@ -35,12 +35,19 @@ pub struct Runtime {
     pub interrupt: Interrupt,
     /// The other workers.
     pub exchange: Box<dyn Exchange>,
+    /// A limit on memory below the device's own, for one that is shared: whether the network may read so many windows
+    /// at once. Asked before every batch; one that is refused has run out of memory, see [`Options::shrink_batch`].
+    pub fits: Option<Fits>,
 }
 
+/// See [`Runtime::fits`].
+pub type Fits = Box<dyn Fn(usize) -> bool>;
+
 impl Runtime {
-    /// One worker that nothing interrupts.
+    /// One worker that nothing interrupts and nothing but the device limits.
     pub fn on(device: &Device) -> Self {
-        Runtime { device: device.clone(), interrupt: Interrupt::default(), exchange: Box::new(Alone) }
+        let (interrupt, exchange) = (Interrupt::default(), Box::new(Alone));
+        Runtime { device: device.clone(), interrupt, exchange, fits: None }
     }
 }
 

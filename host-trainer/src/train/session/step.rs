@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use candle_core::{Device, Tensor};
 
 use super::Session;
@@ -56,11 +56,9 @@ impl Session<'_> {
         let share = indices.len().div_ceil(workers);
         let mine = indices.chunks(share.max(1)).nth(rank).unwrap_or_default();
         let mut batch_size = self.state.batch_size;
-        let (mut gradients, loss) = if self.options.shrink_batch {
-            with_less_memory(&mut batch_size, |size| self.gradients(mine, indices.len(), size))?
-        } else {
-            self.gradients(mine, indices.len(), batch_size)?
-        };
+        let (mut gradients, loss) = with_less_memory(&mut batch_size, self.options.shrink_batch, |size| {
+            self.gradients(mine, indices.len(), size)
+        })?;
         if batch_size != self.state.batch_size {
             self.progress.line(&format!(
                 "out of memory with {} windows at once: going on with {batch_size}; steps keep their windows",
@@ -86,6 +84,9 @@ impl Session<'_> {
         let key = derive_key(self.options.seed, self.state.step as u64);
         let key = derive_key(key, self.runtime.exchange.rank() as u64);
         for (number, indices) in mine.chunks(batch_size.max(1)).enumerate() {
+            if let Some(fits) = &self.runtime.fits {
+                ensure!(fits(indices.len()), "out of memory: {} windows are over the limit", indices.len());
+            }
             let batch = Batch::new(&self.data, indices, self.pad, &self.runtime.device)?;
             let output = self.model.forward_training(&batch.input, rates, derive_key(key, number as u64))?;
             let teacher = self.teacher.as_ref().map(|teacher| teacher.forward(&batch.input)).transpose()?;
