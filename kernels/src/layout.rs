@@ -24,7 +24,7 @@ pub const fn row_lanes(lanes: usize) -> usize {
 
 /// Lanes of a row of attention scores for a tile of `lanes` queries: 16-bit scores fill a vector of 512 bits with 32.
 pub const fn score_lanes(lanes: usize) -> usize {
-    lanes.next_multiple_of(32)
+    if lanes <= 32 { 32 } else { TILE }
 }
 
 /// The tiles of a sequence.

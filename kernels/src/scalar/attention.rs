@@ -14,9 +14,10 @@ pub fn scores(
     most: &mut [i16],
     out: &mut [i16],
 ) -> Result<(), ShapeError> {
-    check_scores(rows, x.len(), x_scales, most, out)?;
-    for (row, out) in out.chunks_exact_mut(score_lanes(x_scales.len())).enumerate() {
-        for ((out, y), most) in out.iter_mut().zip(dense(rows, row, x, x_scales)?).zip(most.iter_mut()) {
+    let lanes = check_scores(rows, x.len(), x_scales, most, out)?;
+    for (row, out) in out.chunks_exact_mut(score_lanes(lanes)).enumerate() {
+        for ((out, y), most) in out.iter_mut().zip(dense(rows, row, lanes, x, x_scales)?).zip(most.iter_mut())
+        {
             *out = math::to_score(y);
             *most = (*most).max(*out);
         }
@@ -28,7 +29,7 @@ pub fn scores(
 pub fn context(rows: &DenseRows<'_>, x: &[u8], x_scales: &[f32], out: &mut [f32]) -> Result<(), ShapeError> {
     let lanes = check_context(rows, x.len(), x_scales, out)?;
     for (row, out) in out.chunks_exact_mut(lanes).enumerate() {
-        out.iter_mut().zip(dense(rows, row, x, x_scales)?).for_each(|(out, y)| *out = y);
+        out.iter_mut().zip(dense(rows, row, lanes, x, x_scales)?).for_each(|(out, y)| *out = y);
     }
     Ok(())
 }
@@ -37,13 +38,14 @@ pub fn context(rows: &DenseRows<'_>, x: &[u8], x_scales: &[f32], out: &mut [f32]
 fn dense<T: Copy + Into<i32>>(
     rows: &DenseRows<'_>,
     row: usize,
+    lanes: usize,
     x: &[T],
     x_scales: &[f32],
 ) -> Result<impl Iterator<Item = f32>, ShapeError> {
     let start = row * rows.stride;
     let weights = rows.values.get(start..start + rows.cols).ok_or(ShapeError)?;
     let mut acc = [0i32; TILE];
-    for (weights, quads) in weights.chunks_exact(4).zip(x.chunks_exact(4 * x_scales.len())) {
+    for (weights, quads) in weights.chunks_exact(4).zip(x.chunks_exact(4 * lanes)) {
         for (acc, quad) in acc.iter_mut().zip(quads.chunks_exact(4)) {
             *acc += quad.iter().zip(weights).map(|(&x, &w)| x.into() * i32::from(w)).sum::<i32>();
         }

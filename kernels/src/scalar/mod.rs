@@ -29,9 +29,10 @@ impl Kernels for Scalar {
     }
 }
 
-/// The number of lanes if it is a legal one.
+/// The number of lanes if it is a legal one. `clamp` shows the compiler where it lies: without it divisions and chunks
+/// would keep the code for panics.
 pub(crate) fn check_lanes(lanes: usize) -> Result<usize, ShapeError> {
-    if matches!(lanes, 16 | 32 | 48 | TILE) { Ok(lanes) } else { Err(ShapeError) }
+    if matches!(lanes, 16 | 32 | 48 | TILE) { Ok(lanes.clamp(16, TILE)) } else { Err(ShapeError) }
 }
 
 /// `Ok` if all the conditions of a shape hold.
