@@ -221,20 +221,18 @@ unsafe fn load_quads<const LANES: usize>(place: &mut Place, count: usize) -> [__
                 [row(0), row(1), row(2), row(3)]
             }
             _ => {
-                // One tile after the other, or the sixteen places would not fit into registers.
-                let mut rows =
-                    place.tile::<4>().map(|row| _mm512_castsi128_si512(_mm_loadu_si128(row.cast())));
+                // One tile after the other, or the sixteen places would not fit into registers; in halves, since inserting
+                // into 256 bits is half the work for units of 256 bits (Zen 4).
                 let mut tile = |part: usize| if part < count { place.tile::<4>() } else { [place.row; 4] };
-                for (row, second) in rows.iter_mut().zip(tile(1)) {
-                    *row = _mm512_inserti32x4::<1>(*row, _mm_loadu_si128(second.cast()));
+                let mut low = tile(0).map(|row| _mm256_castsi128_si256(_mm_loadu_si128(row.cast())));
+                for (row, second) in low.iter_mut().zip(tile(1)) {
+                    *row = _mm256_inserti128_si256::<1>(*row, _mm_loadu_si128(second.cast()));
                 }
-                for (row, third) in rows.iter_mut().zip(tile(2)) {
-                    *row = _mm512_inserti32x4::<2>(*row, _mm_loadu_si128(third.cast()));
+                let mut high = tile(2).map(|row| _mm256_castsi128_si256(_mm_loadu_si128(row.cast())));
+                for (row, fourth) in high.iter_mut().zip(tile(3)) {
+                    *row = _mm256_inserti128_si256::<1>(*row, _mm_loadu_si128(fourth.cast()));
                 }
-                for (row, fourth) in rows.iter_mut().zip(tile(3)) {
-                    *row = _mm512_inserti32x4::<3>(*row, _mm_loadu_si128(fourth.cast()));
-                }
-                rows
+                from_fn(|i| _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low[i]), high[i]))
             }
         }
     };
