@@ -32,7 +32,7 @@ sizes() {
 
 # on_host MODEL
 on_host() {
-  cargo run --locked --release --quiet -p blockspan-engine --example demonstration -- "$1" | grep -v '^#' >"$scratch/host"
+  "$CARGO_TARGET_DIR/release/examples/demonstration" "$1" | grep -v '^#' >"$scratch/host"
   [ "$(grep -c '^token' "$scratch/host")" = 64 ] || fail "the host's demonstration did not print a whole window"
 }
 
@@ -53,7 +53,10 @@ for target in "${boards[@]}"; do
   (cd $demonstration && BLOCKSPAN_MODEL=$PWD/README.md \
     cargo +debian clippy --locked --release --quiet --target "$target" -- -D warnings)
 done
-cargo run --locked --release --quiet -p blockspan-trainer -- \
+# Of the whole workspace, so that features and with them the builds are those of the tests.
+cargo build --locked --release --quiet --workspace --example demonstration
+cargo build --locked --release --quiet --workspace --bin blockspan-trainer
+"$CARGO_TARGET_DIR/release/blockspan-trainer" \
   pack --model fixtures/tiny/output-block --out "$scratch/tiny.bspan" >"$scratch/pack"
 
 on_host "$scratch/tiny.bspan"

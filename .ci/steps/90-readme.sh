@@ -1,4 +1,5 @@
-# The README's two commands, as they stand there, in a clean clone. The second is the test suite.
+# The README's two commands, as they stand there, in a clean clone, or here where nothing differs from one. The second is
+# the test suite.
 #
 # The README marks them by a comment on the line before the code block:
 #     <!-- ci: answer -->          the command that answers a question
@@ -7,11 +8,19 @@
 # Lines that clone the repository or enter its folder are left out; that has been done.
 . .ci/lib.sh
 
-[ -z "$(git status --porcelain)" ] || echo "note: there are uncommitted changes; the clone has the last commit only"
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-git clone --quiet . "$scratch/blockspan"
-cd "$scratch/blockspan"
+# What earlier steps leave in the tree, beside compilers' output: made anew whenever it is wanted.
+rm -rf fuzz/models
+others=$(git status --porcelain --ignored | grep -vxE '!! (.*/)?target/' || true)
+if [ -z "$others" ]; then
+  echo "the tree is the last commit's: running here, so that nothing compiles twice"
+else
+  echo "running in a clone of the last commit; these are not in it:"
+  echo "$others"
+  scratch=$(mktemp -d)
+  trap 'rm -rf "$scratch"' EXIT
+  git clone --quiet . "$scratch/blockspan"
+  cd "$scratch/blockspan"
+fi
 
 # block NAME: the code block that the README marks so
 block() {
