@@ -8,7 +8,7 @@ use blockspan_squad::Dataset;
 use candle_core::Device;
 
 use super::{Options, Pruning};
-use crate::batches::{Batch, by_length};
+use crate::batches;
 use crate::checkpoint::{self, Parameters};
 use crate::config::Config;
 use crate::features::{Feature, Labels, features};
@@ -50,14 +50,10 @@ pub(super) fn pruner(
     device: &Device,
 ) -> Result<Option<Pruner>> {
     let Some(Pruning::Plan { plan, calibration }) = options.pruning else { return Ok(None) };
-    let mut inputs = Vec::new();
-    if plan.score == Score::Obs {
-        let count = calibration.min(data.len());
-        let chosen: Vec<Feature> = (0..count).map(|i| data[i * data.len() / count].clone()).collect();
-        for indices in by_length(&chosen, options.batch_size) {
-            inputs.push(Batch::new(&chosen, &indices, pad, device)?.input);
-        }
-    }
+    let inputs = match plan.score {
+        Score::Obs => batches::calibration(data, calibration, options.batch_size, pad, device)?,
+        Score::Magnitude | Score::Taylor => Vec::new(),
+    };
     Pruner::new(config, plan, inputs).map(Some)
 }
 
