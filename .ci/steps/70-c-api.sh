@@ -7,7 +7,7 @@ target=aarch64-unknown-linux-gnu
 
 # compile COMPILER LIBRARIES OUT
 compile() {
-  "$1" -std=c11 -O2 -Wall -Wextra -Wpedantic -Werror -Iappliance/capi/include appliance/examples/ask.c \
+  "$1" -std=c11 -O2 -Wall -Wextra -Wpedantic -Werror -Ibindings/c/include bindings/c/examples/ask.c \
     "$2/libblockspan.a" -lpthread -ldl -lm -o "$3"
 }
 

@@ -17,10 +17,10 @@ use blockspan_trainer::allocator;
 use blockspan_trainer::batches::Batch;
 use blockspan_trainer::checkpoint;
 use blockspan_trainer::config::Config;
-use blockspan_trainer::loss::{Weights, loss};
 use blockspan_trainer::model::{BertForQuestionAnswering, DropoutRates, Input, Variables};
 use blockspan_trainer::ops::derive_key;
-use blockspan_trainer::optimizer::{AdamW, AdamWOptions, Gradients};
+use blockspan_trainer::train::loss::{Weights, loss};
+use blockspan_trainer::train::optimizer::{AdamW, AdamWOptions, Gradients};
 use candle_core::{Device, Tensor};
 
 /// Tokens of the question, with `[CLS]` and `[SEP]`.

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::checkpoint::Reader;
 use crate::config::{Config, Matrix};
-use crate::pattern::{Census, Pattern, detect};
+use crate::prune::pattern::{Census, Pattern, detect};
 
 /// The encoder's matrices, in the order of the layers.
 #[derive(Clone, Debug, PartialEq)]

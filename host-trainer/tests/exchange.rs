@@ -8,9 +8,9 @@ use std::sync::{Arc, Barrier, Mutex};
 use anyhow::Result;
 use blockspan_trainer::checkpoint::{self, Parameters};
 use blockspan_trainer::features::WindowOptions;
-use blockspan_trainer::loss::Weights;
-use blockspan_trainer::optimizer::AdamWOptions;
-use blockspan_trainer::schedule::{Decay, Schedule};
+use blockspan_trainer::train::loss::Weights;
+use blockspan_trainer::train::optimizer::AdamWOptions;
+use blockspan_trainer::train::schedule::{Decay, Schedule};
 use blockspan_trainer::train::{Exchange, Options, Report, Runtime, Saving, finetune, metrics};
 use candle_core::{DType, Device, Tensor};
 

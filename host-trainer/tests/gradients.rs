@@ -8,9 +8,9 @@ use anyhow::Result;
 use blockspan_squad::Dataset;
 use blockspan_trainer::batches::Batch;
 use blockspan_trainer::features::{Labels, WindowOptions, features};
-use blockspan_trainer::loss::{Weights, loss};
 use blockspan_trainer::model::{BertForQuestionAnswering, Variables};
 use blockspan_trainer::tokenizer::Tokenizer;
+use blockspan_trainer::train::loss::{Weights, loss};
 use candle_core::{Device, Tensor};
 
 const WEIGHTS: Weights = Weights { distill: 0.8, temperature: 2.0, hidden: 1.0 };

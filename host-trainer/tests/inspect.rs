@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 use blockspan_trainer::inspect::Inspection;
-use blockspan_trainer::pattern::{Pattern, Verdict};
+use blockspan_trainer::prune::pattern::{Pattern, Verdict};
 
 fn tiny(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/tiny").join(name)

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use blockspan_trainer::model::{BertForQuestionAnswering, Input, Variables};
-use blockspan_trainer::optimizer::{AdamW, AdamWOptions, Gradients};
+use blockspan_trainer::train::optimizer::{AdamW, AdamWOptions, Gradients};
 use candle_core::{DType, Device, Tensor};
 
 fn input() -> Result<Input> {

@@ -8,7 +8,7 @@ use blockspan_trainer::batches::Batch;
 use blockspan_trainer::config::Config;
 use blockspan_trainer::features::{Labels, WindowOptions, features};
 use blockspan_trainer::model::{BertForQuestionAnswering, Input, Variables};
-use blockspan_trainer::pattern::{Blocks, Pattern};
+use blockspan_trainer::prune::pattern::{Blocks, Pattern};
 use blockspan_trainer::prune::{Masks, Plan, Pruner, Ramp, Scope, Score, Statistics, assert_pruned, lock};
 use blockspan_trainer::tokenizer::Tokenizer;
 use candle_core::{Device, Tensor};

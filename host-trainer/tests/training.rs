@@ -13,11 +13,11 @@ use blockspan_squad::Dataset;
 use blockspan_trainer::checkpoint;
 use blockspan_trainer::evaluate::{self, evaluate};
 use blockspan_trainer::features::WindowOptions;
-use blockspan_trainer::loss::Weights;
-use blockspan_trainer::optimizer::AdamWOptions;
-use blockspan_trainer::pattern::{Census, Pattern};
+use blockspan_trainer::prune::pattern::{Census, Pattern};
 use blockspan_trainer::prune::{Plan, Ramp, Score};
-use blockspan_trainer::schedule::{Decay, Schedule};
+use blockspan_trainer::train::loss::Weights;
+use blockspan_trainer::train::optimizer::AdamWOptions;
+use blockspan_trainer::train::schedule::{Decay, Schedule};
 use blockspan_trainer::train::{Fits, Options, Pruning, Report, Runtime, Saving, finetune, metrics};
 use candle_core::{DType, Device};
 

@@ -1,5 +1,6 @@
 //! Hugging Face model directories: weights, `config.json` and the tokenizer's files.
 
+pub mod hub;
 mod load;
 mod reader;
 mod save;

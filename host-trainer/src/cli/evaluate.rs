@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use blockspan_squad::{Dataset, Scores};
 use blockspan_trainer::checkpoint;
+use blockspan_trainer::checkpoint::hub::model_directory;
 use blockspan_trainer::evaluate::{self, Evaluation};
-use blockspan_trainer::hub::model_directory;
 use candle_core::Device;
 use clap::Args;
 

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use blockspan_trainer::hub::model_directory;
+use blockspan_trainer::checkpoint::hub::model_directory;
 use blockspan_trainer::inspect::Inspection;
-use blockspan_trainer::pattern::{Census, Pattern};
+use blockspan_trainer::prune::pattern::{Census, Pattern};
 use clap::Args;
 
 /// What `inspect` reads.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use blockspan_engine::format::WordDtype;
-use blockspan_trainer::hub::model_directory;
+use blockspan_trainer::checkpoint::hub::model_directory;
 use blockspan_trainer::pack::{self, Calibration};
 use clap::{Args, ValueEnum};
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use blockspan_squad::{Dataset, Scores};
-use blockspan_trainer::hub::model_directory;
+use blockspan_trainer::checkpoint::hub::model_directory;
 use blockspan_trainer::verify::{Difference, Verification, verify};
 use candle_core::Device;
 use clap::Args;

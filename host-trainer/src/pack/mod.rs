@@ -18,7 +18,7 @@ use crate::checkpoint::{self, Reader};
 use crate::config::{Config, HEAD_WEIGHT, layer_prefix};
 use crate::features::WindowOptions;
 use crate::inspect::Inspection;
-use crate::pattern::{BLOCK, Blocks, Pattern};
+use crate::prune::pattern::{BLOCK, Blocks, Pattern};
 use crate::smoothing::Smoothing;
 use crate::tokenizer::{check_vocabulary, read_tokenizer};
 pub use calibrate::{Calibration, smoothing};

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use super::Masks;
 use crate::checkpoint::Parameters;
 use crate::config::{Config, Matrix};
-use crate::pattern::{BLOCK, Blocks, Census, Pattern, detect};
+use crate::prune::pattern::{BLOCK, Blocks, Census, Pattern, detect};
 
 /// Masks that keep the zero blocks with which the checkpoint came, and the pattern that they follow.
 /// A kept block may hold zeros, which train on. Dense matrices get no mask.

@@ -6,6 +6,7 @@
 mod linalg;
 mod lock;
 pub mod obs;
+pub mod pattern;
 mod pruner;
 mod ramp;
 mod score;
@@ -22,7 +23,7 @@ use candle_core::Device;
 use crate::checkpoint::Parameters;
 use crate::config::Config;
 use crate::model::Variables;
-use crate::pattern::Pattern;
+use crate::prune::pattern::Pattern;
 
 /// Masks by parameter name: 1 for a kept weight, 0 for a pruned one, in the shape of the matrix.
 pub type Masks = std::collections::BTreeMap<String, Vec<f32>>;

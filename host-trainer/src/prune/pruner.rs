@@ -11,7 +11,7 @@ use super::score::{self, PRUNED, Scope, Score};
 use super::{Masks, Ramp};
 use crate::config::{Config, Matrix};
 use crate::model::{BertForQuestionAnswering, Input, Variables};
-use crate::pattern::{BLOCK, Blocks, Pattern};
+use crate::prune::pattern::{BLOCK, Blocks, Pattern};
 
 /// What to prune, by what measure and when.
 #[derive(Clone, Copy, Debug, PartialEq)]

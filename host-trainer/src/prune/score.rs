@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::pattern::{BLOCK, Blocks, Pattern};
+use crate::prune::pattern::{BLOCK, Blocks, Pattern};
 
 /// How a block's worth is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +105,7 @@ pub(super) fn mask(kept: &[bool], columns: usize, pattern: Pattern) -> Vec<f32> 
 #[cfg(test)]
 mod tests {
     use super::{PRUNED, Scope, counts, kept, magnitude, mask};
-    use crate::pattern::Pattern;
+    use crate::prune::pattern::Pattern;
 
     #[test]
     fn the_smallest_blocks_go() {

@@ -2,12 +2,15 @@
 
 pub mod exchange;
 mod interrupt;
+pub mod loss;
 mod measure;
 mod memory;
 pub mod metrics;
+pub mod optimizer;
 mod options;
 mod progress;
 pub mod report;
+pub mod schedule;
 mod session;
 mod setup;
 mod state;

@@ -8,12 +8,12 @@ use candle_core::DType;
 
 use crate::config::Config;
 use crate::features::WindowOptions;
-use crate::loss::Weights;
 use crate::model::DropoutRates;
-use crate::optimizer::AdamWOptions;
-use crate::pattern::Pattern;
+use crate::prune::pattern::Pattern;
 use crate::prune::{Plan, Score};
-use crate::schedule::Schedule;
+use crate::train::loss::Weights;
+use crate::train::optimizer::AdamWOptions;
+use crate::train::schedule::Schedule;
 
 /// How the encoder is pruned.
 #[derive(Clone, Copy, Debug, PartialEq)]

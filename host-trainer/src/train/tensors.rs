@@ -9,8 +9,8 @@ use candle_core::Tensor;
 use safetensors::tensor::View;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::optimizer::AdamW;
 use crate::prune::{Masks, Statistics};
+use crate::train::optimizer::AdamW;
 
 /// The file in a checkpoint.
 const FILE: &str = "training.safetensors";

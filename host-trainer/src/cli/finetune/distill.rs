@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use blockspan_trainer::loss::Weights;
+use blockspan_trainer::train::loss::Weights;
 use clap::Args;
 
 use crate::cli::check::{not_negative, positive, share};

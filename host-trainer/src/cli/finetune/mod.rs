@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use blockspan_trainer::hub::model_directory;
-use blockspan_trainer::optimizer::AdamWOptions;
+use blockspan_trainer::checkpoint::hub::model_directory;
+use blockspan_trainer::train::optimizer::AdamWOptions;
 use blockspan_trainer::train::{self, Interrupt, Runtime, exit_status};
 use candle_core::Device;
 use clap::Args;

@@ -1,7 +1,7 @@
 //! Which weights become zero, and when.
 
 use anyhow::{Result, bail, ensure};
-use blockspan_trainer::pattern::Pattern;
+use blockspan_trainer::prune::pattern::Pattern;
 use blockspan_trainer::prune::{Plan, Ramp, Scope, Score};
 use blockspan_trainer::train::Pruning;
 use clap::builder::{PossibleValuesParser, TypedValueParser};

@@ -1,8 +1,8 @@
 //! How long and how fast to train, and when to save.
 
 use anyhow::{Result, ensure};
-use blockspan_trainer::schedule::{Decay, Schedule};
 use blockspan_trainer::train::Saving;
+use blockspan_trainer::train::schedule::{Decay, Schedule};
 use candle_core::DType;
 use clap::{Args, ValueEnum};
 

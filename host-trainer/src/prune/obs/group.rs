@@ -4,8 +4,8 @@ use core::ops::Range;
 
 use super::Problem;
 use crate::ops::vectorized;
-use crate::pattern::BLOCK;
 use crate::prune::linalg::{Mat, Right, eliminate, inverse_form, solve_upper};
+use crate::prune::pattern::BLOCK;
 use crate::prune::score::PRUNED;
 
 /// Rows that share their kept columns: four of output blocks, one of input blocks.

@@ -20,7 +20,7 @@ use rayon::prelude::*;
 use self::group::Group;
 use super::linalg::{Mat, Right, Strips, eliminate, product};
 use super::score::kept;
-use crate::pattern::{BLOCK, Pattern};
+use crate::prune::pattern::{BLOCK, Pattern};
 
 /// λ as a share of the mean of A's diagonal: keeps A definite where inputs depend on each other.
 const DAMPING: f64 = 0.01;

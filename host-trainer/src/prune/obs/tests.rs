@@ -3,8 +3,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::*;
-use crate::pattern::Blocks;
 use crate::prune::linalg::dot;
+use crate::prune::pattern::Blocks;
 use crate::prune::score::{PRUNED, magnitude, mask};
 
 const COLUMNS: usize = 24;

@@ -8,9 +8,9 @@ use candle_core::Tensor;
 
 use super::Session;
 use crate::model::{BertForQuestionAnswering, Variables};
-use crate::optimizer::Gradients;
 use crate::prune::{Masks, Pruner};
 use crate::smoothing::{self, Smoothing};
+use crate::train::optimizer::Gradients;
 
 impl Session<'_> {
     /// Prunes before a step, given the share of the run that is done and the step's windows, or at the end of the

@@ -10,7 +10,7 @@ use blockspan_squad::Scores;
 use super::Session;
 use crate::checkpoint::{self, Parameters};
 use crate::config::Matrix;
-use crate::pattern::Census;
+use crate::prune::pattern::Census;
 use crate::prune::{Pruner, assert_pruned};
 use crate::smoothing::Smoothing;
 use crate::train::metrics::{self, Record};

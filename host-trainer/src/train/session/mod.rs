@@ -23,9 +23,9 @@ use crate::batches::shuffled;
 use crate::config::Config;
 use crate::features::Feature;
 use crate::model::{BertForQuestionAnswering, Variables};
-use crate::optimizer::AdamW;
 use crate::prune::{Masks, Pruner, assert_pruned};
 use crate::smoothing::Smoothing;
+use crate::train::optimizer::AdamW;
 
 /// Where a run happens.
 pub struct Runtime {

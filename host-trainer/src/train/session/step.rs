@@ -8,10 +8,10 @@ use candle_core::{Device, Tensor};
 use super::Session;
 use super::install::observe;
 use crate::batches::Batch;
-use crate::loss::loss;
 use crate::ops::derive_key;
-use crate::optimizer::Gradients;
+use crate::train::loss::loss;
 use crate::train::memory::with_less_memory;
+use crate::train::optimizer::Gradients;
 
 /// Smooths the loss: the weight of the newest step.
 const NEWEST: f64 = 0.05;

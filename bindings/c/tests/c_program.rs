@@ -1,4 +1,4 @@
-//! `appliance/examples/ask.c`, compiled and linked in both ways, answers as the engine does, and with many threads
+//! `bindings/c/examples/ask.c`, compiled and linked in both ways, answers as the engine does, and with many threads
 //! at a time on one model.
 
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ fn compile(name: &str, link: &[&str], out: &Path) {
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
     let output = Command::new(compiler)
         .args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-I"])
-        .arg(root().join("appliance/capi/include"))
+        .arg(root().join("bindings/c/include"))
         .arg(root().join("appliance/examples").join(name))
         .args(link)
         .args(["-lpthread", "-ldl", "-lm", "-o"])

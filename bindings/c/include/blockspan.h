@@ -1,7 +1,7 @@
 /*
  * blockspan: answers questions from a passage.
  *
- * Generated from appliance/capi/src by cbindgen; do not edit. README.md beside this folder shows how it is used.
+ * Generated from bindings/c/src by cbindgen; do not edit. README.md beside this folder shows how it is used.
  *
  * Opening a model and making a session allocate; answering never does. A model may be used by many threads at a
  * time, a session by one. Texts are UTF-8 with explicit lengths and need no terminating zero. Every function that

@@ -2,7 +2,7 @@
  * Asks questions of a passage, one thread for each question, all with one model.
  *
  *     cargo build --release -p blockspan-capi
- *     cc -std=c11 -Iappliance/capi/include appliance/examples/ask.c target/release/libblockspan.a -lpthread -ldl -lm -o ask
+ *     cc -std=c11 -Ibindings/c/include bindings/c/examples/ask.c target/release/libblockspan.a -lpthread -ldl -lm -o ask
  *     ./ask fixtures/default.bspan README.md "Which instruction sets give the same logits?"
  *
  * Prints a line for each question: where the answer starts and ends (bytes, then characters), its probability, its
