@@ -25,6 +25,8 @@ struct Origin {
 /// A passage and the questions about it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Paragraph {
+    /// Counts the articles of the file: paragraphs of one article have the same number.
+    pub article: usize,
     /// The title of the article; may be empty.
     pub title: String,
     /// The passage.
@@ -100,6 +102,7 @@ impl Dataset {
             for (paragraph_index, paragraph) in article.paragraphs.into_iter().enumerate() {
                 dataset.origin.places.push((article_index, paragraph_index));
                 dataset.paragraphs.push(Paragraph {
+                    article: article_index,
                     title: article.title.clone(),
                     context: paragraph.context,
                     questions: paragraph.qas,

@@ -7,8 +7,10 @@ mod dataset;
 mod error;
 pub mod metrics;
 mod null;
+pub mod twin;
 
 pub use dataset::{Answer, Dataset, Paragraph, Question};
 pub use error::Error;
 pub use metrics::{Scores, evaluate};
 pub use null::{Best, NullScores, evaluate_null};
+pub use twin::other_paragraph;
