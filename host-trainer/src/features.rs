@@ -64,6 +64,11 @@ impl Feature {
         u32::from(position >= self.passage.start)
     }
 
+    /// Vocabulary ids of the question.
+    pub fn question_ids(&self) -> &[u32] {
+        &self.input_ids[1..self.passage.start - 1]
+    }
+
     /// Byte offsets of the window's passage tokens.
     pub fn offsets(&self) -> &[[u32; 2]] {
         &self.tokens.offsets[self.first..self.first + self.passage.len()]
@@ -107,7 +112,8 @@ pub fn features(
                 Labels::None => None,
             };
             let question_ids = question_ids(tokenizer, &question.question, options)?;
-            push_windows(&mut all, question_index, &question_ids, &tokens, answer, tokenizer, options);
+            let special = (tokenizer.cls, tokenizer.sep);
+            push_windows(&mut all, question_index, &question_ids, &tokens, answer, special, options);
             question_index += 1;
         }
     }
@@ -140,18 +146,18 @@ fn push_windows(
     question_ids: &[u32],
     tokens: &Arc<Tokens>,
     answer: Option<Range<usize>>,
-    tokenizer: &Tokenizer,
+    (cls, sep): (u32, u32),
     options: WindowOptions,
 ) {
     let room = options.max_seq_len - question_ids.len() - 3;
     let passage_start = question_ids.len() + 2;
     for part in windows(tokens.ids.len(), room, options.doc_stride) {
         let mut input_ids = Vec::with_capacity(passage_start + part.len() + 1);
-        input_ids.push(tokenizer.cls);
+        input_ids.push(cls);
         input_ids.extend_from_slice(question_ids);
-        input_ids.push(tokenizer.sep);
+        input_ids.push(sep);
         input_ids.extend_from_slice(&tokens.ids[part.clone()]);
-        input_ids.push(tokenizer.sep);
+        input_ids.push(sep);
         let span = answer.clone().and_then(|bytes| answer_span(&tokens.offsets[part.clone()], bytes));
         all.push(Feature {
             question,
@@ -162,6 +168,20 @@ fn push_windows(
             answer: span.map_or((0, 0), |(start, end)| (passage_start + start, passage_start + end)),
         });
     }
+}
+
+/// The windows of a question, given by its ids, over a passage that does not answer it; at least one. `special` are the
+/// ids of `[CLS]` and `[SEP]`.
+pub fn windows_without_answer(
+    question: usize,
+    question_ids: &[u32],
+    tokens: &Arc<Tokens>,
+    special: (u32, u32),
+    options: WindowOptions,
+) -> Vec<Feature> {
+    let mut all = Vec::new();
+    push_windows(&mut all, question, question_ids, tokens, None, special, options);
+    all
 }
 
 /// Cuts `tokens` into parts of at most `room` that overlap by `stride`; the last reaches the end. There

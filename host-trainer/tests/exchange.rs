@@ -67,6 +67,7 @@ fn options(root: &Path, out: &str, batch_size: usize) -> Options {
         dropout: (Some(0.0), Some(0.0)),
         dtype: DType::F32,
         quantized: false,
+        unanswerable_rate: 0.0,
         windows: WindowOptions { max_seq_len: 24, doc_stride: 8 },
         seed: 3,
         pruning: None,

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const FINETUNE: &str = "finetune --base base --train data.json --teacher base --sparsity 0.5 --epochs 30 \
                         --schedule gradual --score taylor --prune-begin 0.1 --prune-end 0.7 --prune-every 7 \
                         --batch-size 1 --gradient-accumulation 2 --max-seq-len 24 --doc-stride 8 --lr 1e-3 \
-                        --seed 7 --save-every 2";
+                        --unanswerable-rate 0.3 --seed 7 --save-every 2";
 
 const KILLS: usize = 20;
 
@@ -233,6 +233,8 @@ fn another_run_is_neither_continued_nor_overwritten_by_mistake() {
     for (flag, another, parts) in [
         ("--prune-every 7", "--prune-every 8", ["--prune-every is 8", "began with 7"]),
         ("--score taylor", "--score magnitude", ["--score is magnitude", "began with taylor"]),
+        ("able-rate 0.3", "able-rate 0.4", ["--unanswerable-rate is 0.4", "began with 0.3"]),
+        ("--unanswerable-rate 0.3", "", ["began with --unanswerable-rate 0.3", "give the same"]),
     ] {
         refused(root, &format!("{again} --resume").replace(flag, another), &parts);
     }

@@ -38,6 +38,7 @@ fn options(root: &Path, out: &str, epochs: usize, pruning: Option<Pruning>) -> O
         dropout: (None, None),
         dtype: DType::F32,
         quantized: false,
+        unanswerable_rate: 0.0,
         windows: WINDOWS,
         seed: 7,
         pruning,

@@ -16,6 +16,7 @@ mod setup;
 mod state;
 mod store;
 mod tensors;
+pub mod unanswerable;
 
 pub use exchange::{Alone, Exchange};
 pub use interrupt::{Interrupt, exit_status};

@@ -119,6 +119,9 @@ pub struct Options {
     pub dtype: DType,
     /// Trains what the packed int8 model will compute.
     pub quantized: bool,
+    /// The share of the windows, 0 to below 1, that pair a question with a paragraph that does not answer it, drawn anew
+    /// in each epoch: mostly one of the question's own article.
+    pub unanswerable_rate: f64,
     /// How passages are cut.
     pub windows: WindowOptions,
     /// Decides the order of the data, what dropout drops and a fresh head.
@@ -186,8 +189,16 @@ impl Options {
             ("--weight-decay", self.optimizer.weight_decay.to_string()),
             ("--max-grad-norm", self.max_grad_norm.to_string()),
         ];
+        // Not named where it is 0, so that runs which began before there was such a flag can go on.
+        let unanswerable = (self.unanswerable_rate > 0.0)
+            .then(|| ("--unanswerable-rate", self.unanswerable_rate.to_string()));
         let pruning = self.pruning.map_or_else(|| vec![("--schedule", "none".into())], Pruning::recipe);
-        flags.into_iter().chain(pruning).map(|(flag, value)| (flag.to_owned(), value)).collect()
+        flags
+            .into_iter()
+            .chain(unanswerable)
+            .chain(pruning)
+            .map(|(flag, value)| (flag.to_owned(), value))
+            .collect()
     }
 }
 

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use blockspan_squad::Dataset;
 use candle_core::Device;
 
+use super::unanswerable::Unanswerable;
 use super::{Options, Pruning};
 use crate::batches;
 use crate::checkpoint::{self, Parameters};
@@ -16,17 +17,26 @@ use crate::model::{BertForQuestionAnswering, Variables};
 use crate::prune::{self, Masks, Pruner, Score};
 use crate::tokenizer::Tokenizer;
 
-/// The windows of all training files, one after another.
-pub(super) fn training_features(options: &Options, tokenizer: &Tokenizer) -> Result<Vec<Feature>> {
+/// The windows of all training files, one after another, and what replaces some of them in each epoch.
+pub(super) fn training_features(
+    options: &Options,
+    tokenizer: &Tokenizer,
+) -> Result<(Vec<Feature>, Option<Unanswerable>)> {
     let mut all = Vec::new();
+    let mut unanswerable = (options.unanswerable_rate > 0.0)
+        .then(|| Unanswerable::new(options.unanswerable_rate, options.seed, options.windows, tokenizer));
     for path in &options.train {
         let dataset = Dataset::read(path)?;
         dataset.check_answers()?;
         let windows = features(&dataset, tokenizer, options.windows, Labels::Train);
-        all.extend(windows.with_context(|| path.display().to_string())?);
+        let windows = windows.with_context(|| path.display().to_string())?;
+        if let Some(unanswerable) = &mut unanswerable {
+            unanswerable.add(dataset, &windows, tokenizer).with_context(|| path.display().to_string())?;
+        }
+        all.extend(windows);
     }
     ensure!(!all.is_empty(), "--train: the files hold no question");
-    Ok(all)
+    Ok((all, unanswerable))
 }
 
 /// The masks with which a run begins: those of the checkpoint that it locks. What they prune is set to 0.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::write_atomically;
@@ -105,6 +105,10 @@ impl State {
                  begin anew",
                 before.unwrap_or("nothing of that name")
             );
+        }
+        let left_out = self.recipe.iter().find(|(flag, _)| now.recipe.iter().all(|(name, _)| name != flag));
+        if let Some((flag, value)) = left_out {
+            bail!("--resume: the run began with {flag} {value}; give the same, or --overwrite to begin anew");
         }
         ensure!(
             self.data == now.data,

@@ -28,6 +28,10 @@ pub struct Finetune {
     /// SQuAD files to train on; a file named twice counts twice.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub train: Vec<PathBuf>,
+    /// The share of the windows in which a question meets a paragraph that does not answer it, drawn anew in each
+    /// epoch.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub unanswerable_rate: f64,
     /// SQuAD file to measure on at the end.
     #[arg(long, value_name = "FILE")]
     pub eval: Option<PathBuf>,
@@ -61,6 +65,7 @@ pub fn finetune(args: &Finetune, device: &Device) -> Result<ExitCode> {
         dropout: run.dropout()?,
         dtype: run.dtype(),
         quantized: run.qat,
+        unanswerable_rate: args.unanswerable_rate,
         windows: args.windows.options(),
         seed: run.seed,
         pruning: args.prune.options()?,

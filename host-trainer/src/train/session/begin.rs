@@ -32,6 +32,11 @@ pub fn finetune(options: &Options, runtime: Runtime) -> Result<Report> {
     ensure!(options.saving.every_steps != Some(0), "--save-every 0: give at least 1");
     ensure!(options.eval_every != Some(0), "--eval-every 0: give at least 1");
     ensure!(
+        (0.0..1.0).contains(&options.unanswerable_rate),
+        "--unanswerable-rate {}: give a share from 0 to below 1",
+        options.unanswerable_rate
+    );
+    ensure!(
         !(runtime.device.is_cpu() && options.dtype == DType::BF16),
         "--dtype bf16: the CPU backend multiplies no bf16 matrices; leave it out, or give --device cuda"
     );
@@ -39,7 +44,7 @@ pub fn finetune(options: &Options, runtime: Runtime) -> Result<Report> {
     options.windows.check(&config)?;
     let tokenizer = Tokenizer::read(&options.base)?;
     tokenizer.check(&config).with_context(|| options.base.display().to_string())?;
-    let data = setup::training_features(options, &tokenizer)?;
+    let (data, unanswerable) = setup::training_features(options, &tokenizer)?;
     let measure = options.eval.as_deref().map(|path| Measure::new(path, options, &tokenizer)).transpose()?;
     let store = Store::new(&options.out);
     let mut state = State::new(options.recipe(), &data, options.batch_size);
@@ -101,6 +106,7 @@ pub fn finetune(options: &Options, runtime: Runtime) -> Result<Report> {
         measure,
         evaluated: None,
         data,
+        unanswerable,
         state,
         store,
         metrics,

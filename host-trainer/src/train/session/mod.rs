@@ -18,6 +18,7 @@ use super::metrics::{Metrics, Record};
 use super::progress::{Progress, Standing};
 use super::state::State;
 use super::store::Store;
+use super::unanswerable::Unanswerable;
 use super::{Alone, Exchange, Interrupt, Options, Report};
 use crate::batches::shuffled;
 use crate::config::Config;
@@ -67,7 +68,10 @@ struct Session<'a> {
     model: BertForQuestionAnswering,
     teacher: Option<BertForQuestionAnswering>,
     optimizer: AdamW,
+    /// Windows of this epoch.
     data: Vec<Feature>,
+    /// Replaces some of them in each epoch.
+    unanswerable: Option<Unanswerable>,
     measure: Option<Measure>,
     /// The newest evaluation.
     evaluated: Option<Evaluated>,
@@ -105,6 +109,9 @@ impl Session<'_> {
             }
             let (epoch, place) = (self.state.step / per_epoch, self.state.step % per_epoch);
             if order.0 != epoch {
+                if let Some(unanswerable) = &mut self.unanswerable {
+                    unanswerable.draw(&mut self.data, epoch);
+                }
                 let windows = self.step_windows();
                 order = (epoch, shuffled(&self.data, windows, self.options.seed, epoch));
             }
