@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 . .ci/lib.sh
 
 # One release of the toolkit: with mixed ones its headers do not fit each other.
-WHEELS=(nvidia-cuda-{nvcc,crt,nvrtc}==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-runtime==13.0.96
+WHEELS=("nvidia-cuda-"{nvcc,crt,nvrtc}"==13.0.88" "nvidia-nvvm==13.0.88" nvidia-cuda-runtime==13.0.96
   nvidia-cuda-cccl==13.0.85 nvidia-curand==10.4.0.35)
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
 toolkit=$CARGO_TARGET_DIR/cuda-13.0

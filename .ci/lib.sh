@@ -13,3 +13,9 @@ persist() {
 }
 
 fail() { echo "error: $*" >&2; exit 1; }
+
+# install_packages NAME...: Debian packages
+install_packages() {
+  persist apt-get -qq update
+  DEBIAN_FRONTEND=noninteractive persist apt-get -qq -y --no-install-recommends install "$@" >/dev/null
+}

@@ -162,7 +162,7 @@ def rewrite(source: Path, out: Path, args, replace) -> None:
     products = list(matrices(graph))
     bounds = ranges(source, args, sorted({node.input[0] for node, _ in products}))
     new, gone, done = {}, set(), set()
-    for number, (node, weight) in enumerate(products):
+    for node, weight in products:
         nodes, constants = replace(onnx.helper.make_node, node, weight, *uint8_parameters(*bounds[node.input[0]]))
         # Products with one input share its quantized form.
         nodes = [n for n in nodes if n.output[0] not in done]

@@ -29,7 +29,7 @@ def svg(result: dict, own: str) -> str:
     size = f'width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}"'
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{escape(result["title"])}">']
     parts.append(f"<style>{STYLE}</style>")
-    parts.append(f'<text class="title" x="8" y="22">Milliseconds for one pass; less is better</text>')
+    parts.append('<text class="title" x="8" y="22">Milliseconds for one pass; less is better</text>')
     parts.append(f'<text class="note" x="8" y="42">{escape(result["title"])}; {escape(result["machine"])}</text>')
     for number, row in enumerate(rows):
         y = TOP + STEP * number

@@ -7,8 +7,7 @@ command -v c++ >/dev/null || missing+=(g++) # libFuzzer
 command -v git >/dev/null || missing+=(git)
 command -v python3 >/dev/null || missing+=(python3)
 if [ ${#missing[@]} -gt 0 ]; then
-  persist apt-get -qq update
-  DEBIAN_FRONTEND=noninteractive persist apt-get -qq -y --no-install-recommends install "${missing[@]}" >/dev/null
+  install_packages "${missing[@]}"
 fi
 
 .ci/setup-cross.sh

@@ -1,10 +1,7 @@
 # The kernels in WebAssembly, with and without SIMD, in Node.
 . .ci/lib.sh
 
-if ! command -v node >/dev/null; then
-  persist apt-get -qq update
-  DEBIAN_FRONTEND=noninteractive persist apt-get -qq -y --no-install-recommends install nodejs >/dev/null
-fi
+command -v node >/dev/null || install_packages nodejs
 (cd tests/wasm && persist cargo +debian fetch --locked --quiet)
 
 # run FLAGS INSTRUCTION-SET...: builds the comparisons with these flags and expects them for these instruction sets
