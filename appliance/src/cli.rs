@@ -2,11 +2,9 @@
 
 use std::path::PathBuf;
 
+use blockspan_engine::MAX_THREADS;
 use blockspan_engine::span::MAX_N_BEST;
 use clap::{Args, Parser, Subcommand};
-
-/// The most threads that `--threads` takes; the engine has scratch for fewer, but the pool would start them all.
-pub const MAX_THREADS: usize = 256;
 
 /// Answers questions from a passage, from one packed file.
 #[derive(Parser)]

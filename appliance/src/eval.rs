@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
-use blockspan_engine::{Answer, Error, Options, Session};
+use blockspan_engine::{Answer, AnswerOptions, Error, Session};
 use blockspan_squad::Dataset;
 
 use crate::cli::Eval;
@@ -69,7 +69,7 @@ struct Answered {
     first_unanswerable: Option<String>,
 }
 
-fn answer_all(dataset: &Dataset, session: &mut Session<'_>, options: &Options) -> Result<Answered> {
+fn answer_all(dataset: &Dataset, session: &mut Session<'_>, options: &AnswerOptions) -> Result<Answered> {
     let mut answered = Answered::default();
     let mut progress = Progress::new(dataset.questions().count());
     let mut best = [Answer::default()];

@@ -1,6 +1,6 @@
 //! `blockspan`: answers questions from a passage, scores a packed model, shows what is in its file, times it;
 //! tokenizes.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod ask;
 mod bench;

@@ -5,9 +5,9 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use blockspan_engine::format::Config;
-use blockspan_engine::{Isa, Kernels, Model, Options, Parallel, Runtime, ThreadPool};
+use blockspan_engine::{AnswerOptions, Isa, Kernels, MAX_THREADS, Model, Parallel, Runtime, ThreadPool};
 
-use crate::cli::{DecodingArgs, MAX_THREADS, RuntimeArgs};
+use crate::cli::{DecodingArgs, RuntimeArgs};
 
 /// Overrides the choice of the instruction set, as `--isa` does; `--isa` wins.
 const ISA_VARIABLE: &str = "BLOCKSPAN_ISA";
@@ -60,8 +60,7 @@ impl Machine {
 
     /// A workspace for windows of `max_seq_len` tokens, with scratch for every thread.
     pub fn workspace(&self, model: &Model<'_>, max_seq_len: usize) -> Result<Vec<u8>> {
-        let scratch = (self.threads() - 1).saturating_mul(model.workspace_len_per_thread(max_seq_len));
-        let len = model.workspace_len(max_seq_len).saturating_add(scratch);
+        let len = model.workspace_len(max_seq_len, self.threads());
         let mut workspace = Vec::new();
         workspace
             .try_reserve_exact(len)
@@ -84,7 +83,7 @@ fn kernels_named(name: &str) -> Result<&'static dyn Kernels> {
 /// How passages are cut and spans chosen, the model's own values filled in.
 pub struct Decoding {
     pub max_seq_len: usize,
-    pub options: Options,
+    pub options: AnswerOptions,
 }
 
 impl Decoding {
@@ -101,7 +100,7 @@ impl Decoding {
             doc_stride < max_seq_len,
             "--doc-stride {doc_stride}: must be below the window's {max_seq_len} tokens (--max-seq-len)"
         );
-        let options = Options {
+        let options = AnswerOptions {
             max_answer_len: args.max_answer_len,
             n_best: args.n_best,
             max_query_length: args.max_query_length.unwrap_or(usize::MAX),

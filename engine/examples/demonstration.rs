@@ -8,7 +8,7 @@
 
 use core::error::Error;
 
-use blockspan_engine::{MappedFile, best};
+use blockspan_engine::{AlignedBytes, best};
 
 #[path = "bare/src/demonstration.rs"]
 mod demonstration;
@@ -18,9 +18,9 @@ const WORKSPACE_LEN: usize = 2 << 20;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("name a packed model")?;
-    let file = MappedFile::open(path.as_ref())?;
+    let file = AlignedBytes::read_file(path)?;
     let (kernels, mut text) = (best(), String::new());
-    let result = demonstration::run(file.bytes(), &mut vec![0; WORKSPACE_LEN], kernels, &mut text);
+    let result = demonstration::run(&file, &mut vec![0; WORKSPACE_LEN], kernels, &mut text);
     print!("{text}");
     println!("# kernels: {}", kernels.isa());
     Ok(result?)

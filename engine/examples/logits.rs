@@ -10,16 +10,16 @@ use core::error::Error;
 use std::io::{BufWriter, Write, stdin, stdout};
 use std::thread::available_parallelism;
 
-use blockspan_engine::{MappedFile, Model, Runtime, Session, ThreadPool};
+use blockspan_engine::{AlignedBytes, MAX_THREADS, Model, Runtime, Session, ThreadPool};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("name a packed model")?;
-    let file = MappedFile::open(path.as_ref()).map_err(|error| format!("{path}: {error}"))?;
-    let model = Model::parse(file.bytes()).map_err(|error| format!("{path}: {error}"))?;
-    let pool = ThreadPool::new(available_parallelism()?.into())?;
+    let file = AlignedBytes::read_file(&path)?;
+    let model = Model::parse(&file).map_err(|error| format!("{path}: {error}"))?;
+    let threads = available_parallelism()?.get().min(MAX_THREADS);
+    let pool = ThreadPool::new(threads)?;
     let most = model.config().max_positions;
-    let scratch = (available_parallelism()?.get() - 1) * model.workspace_len_per_thread(most);
-    let mut workspace = vec![0; model.workspace_len(most) + scratch];
+    let mut workspace = vec![0; model.workspace_len(most, threads)];
     let runtime = Runtime { parallel: &pool, ..Runtime::default() };
     let mut session = Session::with(&model, most, &mut workspace, runtime)?;
     let mut out = BufWriter::new(stdout().lock());

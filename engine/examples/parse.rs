@@ -13,13 +13,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("name a packed model")?;
     let (mut full, mut trusted) = (Vec::new(), Vec::new());
     for _ in 0..11 {
-        let file = MappedFile::open(path.as_ref())?;
+        // SAFETY: whoever measures leaves the file alone meanwhile.
+        let file = unsafe { MappedFile::open(&path)? };
         let started = Instant::now();
-        // Timed only: no kernel runs on what it gives, whatever the file holds.
-        // SAFETY: as just said, nothing is used that the promise is about.
-        Model::parse_trusted(file.bytes(), unsafe { Trusted::new() })?;
+        // SAFETY: the model is dropped here, so no kernel computes with it; of the file, as above.
+        Model::parse_trusted(unsafe { Trusted::new(file.bytes()) })?;
         trusted.push(1e3 * started.elapsed().as_secs_f64());
-        let file = MappedFile::open(path.as_ref())?;
+        // SAFETY: as above.
+        let file = unsafe { MappedFile::open(&path)? };
         let started = Instant::now();
         Model::parse(file.bytes())?;
         full.push(1e3 * started.elapsed().as_secs_f64());

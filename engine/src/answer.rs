@@ -1,28 +1,31 @@
 //! What a caller asks for and what it gets.
 
+use crate::error::Error;
+use crate::span::MAX_N_BEST;
+
 /// How to answer. The defaults are those of `run_qa.py`; how many answers there are at most (its `top_k`) is the
 /// length of the slice that they are written to.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Options {
-    /// The longest answer, in tokens.
+pub struct AnswerOptions {
+    /// The longest answer, in tokens; at least 1.
     pub max_answer_len: usize,
-    /// Starts and ends examined per window, and spans kept over all windows (at most
-    /// [`crate::span::MAX_N_BEST`]); the score is a softmax over the spans kept.
+    /// Starts and ends examined per window, and spans kept over all windows: 1 to [`MAX_N_BEST`]. The score is a
+    /// softmax over the spans kept.
     pub n_best: usize,
     /// Answers are withheld where [`Outcome::null_diff`] is above it, and "no answer" shares in their score
     /// (`run_qa.py --version_2_with_negative --null_score_diff_threshold`). 0 is a good start for a model that was
-    /// trained with unanswerable questions; higher withholds less. Infinite, the default, or not a number: every
-    /// question has an answer, as in SQuAD v1.1.
+    /// trained with unanswerable questions; higher withholds less. Infinite, the default: every question has an answer,
+    /// as in SQuAD v1.1.
     pub null_threshold: f32,
-    /// A longer question is cut to its first so many tokens. `usize::MAX`, the default, cuts nothing; a question
+    /// A longer question is cut to its first so many tokens, at least 1. `usize::MAX`, the default, cuts nothing; a question
     /// that leaves no room for the passage is then an error.
     pub max_query_length: usize,
-    /// Tokens that neighbouring windows of a long passage share; `None` for
+    /// Tokens that neighboring windows of a long passage share; `None` for
     /// [`crate::format::Config::doc_stride_for`] the window.
     pub doc_stride: Option<usize>,
 }
 
-impl Default for Options {
+impl Default for AnswerOptions {
     fn default() -> Self {
         Self {
             max_answer_len: 30,
@@ -31,6 +34,29 @@ impl Default for Options {
             max_query_length: usize::MAX,
             doc_stride: None,
         }
+    }
+}
+
+impl AnswerOptions {
+    /// Whether each field is in its range; [`crate::Session::answer`] asks first of all.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] with the first field that is not. (A `doc_stride` that leaves no room for the question
+    /// is an [`Error::QuestionTooLong`] of `answer`.)
+    pub fn check(&self) -> Result<(), Error> {
+        const { assert!(MAX_N_BEST == 64) };
+        let refusal = if self.max_answer_len == 0 {
+            ("max_answer_len", "at least 1")
+        } else if !(1..=MAX_N_BEST).contains(&self.n_best) {
+            ("n_best", "1 to 64")
+        } else if self.max_query_length == 0 {
+            ("max_query_length", "at least 1")
+        } else if self.null_threshold.is_nan() {
+            ("null_threshold", "a number")
+        } else {
+            return Ok(());
+        };
+        Err(Error::InvalidOption { name: refusal.0, allowed: refusal.1 })
     }
 }
 
@@ -46,7 +72,7 @@ pub struct Answer {
     /// One past the last character.
     pub end_char: usize,
     /// Probability among the `n_best` spans kept: the softmax of their `start_logit + end_logit`. With a finite
-    /// [`Options::null_threshold`] "no answer" is one more of them, with the null score.
+    /// [`AnswerOptions::null_threshold`] "no answer" is one more of them, with the null score.
     pub score: f32,
     /// Logit of the first token as a start.
     pub start_logit: f32,

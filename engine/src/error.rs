@@ -80,6 +80,20 @@ pub enum Error {
         /// The most that the model (or the session's workspace) has room for.
         most: usize,
     },
+    /// More threads than a session works with.
+    Threads {
+        /// What was asked for.
+        asked: usize,
+        /// [`crate::MAX_THREADS`].
+        most: usize,
+    },
+    /// A field of [`crate::AnswerOptions`] is out of range.
+    InvalidOption {
+        /// The field.
+        name: &'static str,
+        /// What it may be, for example `"1 to 64"`.
+        allowed: &'static str,
+    },
     /// The question holds no token.
     EmptyQuestion,
     /// The passage holds no token.
@@ -115,6 +129,10 @@ impl fmt::Display for Error {
             Error::MaxSeqLen { asked, most } => {
                 write!(f, "windows of {asked} tokens do not work here; use 8 to {most}")
             }
+            Error::Threads { asked, most } => {
+                write!(f, "{asked} threads do not work here; use 1 to {most}")
+            }
+            Error::InvalidOption { name, allowed } => write!(f, "{name} must be {allowed}"),
             Error::EmptyQuestion => f.write_str("the question is empty; ask something"),
             Error::EmptyPassage => f.write_str("the passage is empty; give a text to find the answer in"),
             Error::QuestionTooLong { tokens, most } => {

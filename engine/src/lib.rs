@@ -6,7 +6,8 @@
 //! * [`span`]: from logits to spans;
 //! * [`format`]: the file's layout, for those who write it.
 //!
-//! With the feature `std`, [`MappedFile`] maps a file and [`ThreadPool`] spreads the work over threads.
+//! With the feature `std`, [`MappedFile`] maps a file, [`AlignedBytes`] reads one into memory, and [`ThreadPool`]
+//! spreads the work over threads.
 //!
 #![doc = include_str!("../README.md")]
 #![no_std]
@@ -16,13 +17,15 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+#[cfg(feature = "std")]
+mod aligned;
 mod answer;
 mod checksum;
 mod error;
+#[cfg(feature = "std")]
+mod file;
 pub mod format;
 mod forward;
-#[cfg(feature = "std")]
-mod mapped;
 mod model;
 mod session;
 pub mod span;
@@ -31,14 +34,17 @@ mod utf8;
 mod windows;
 mod workspace;
 
-pub use answer::{Answer, Options, Outcome};
+#[cfg(feature = "std")]
+pub use aligned::AlignedBytes;
+pub use answer::{Answer, AnswerOptions, Outcome};
 #[cfg(feature = "std")]
 pub use blockspan_kernels::parallel::ThreadPool;
-pub use blockspan_kernels::parallel::{Parallel, Serial};
+pub use blockspan_kernels::parallel::{MAX_THREADS, Parallel, Serial};
 pub use blockspan_kernels::{Isa, Kernels, Trusted, available, best, kernels_for};
 pub use checksum::xxh64;
 pub use error::{Error, ParseError};
 #[cfg(feature = "std")]
-pub use mapped::MappedFile;
+pub use file::MappedFile;
 pub use model::{MAX_LAYERS, Model};
 pub use session::{Runtime, Session};
+pub use workspace::WorkspaceSpec;

@@ -1,5 +1,7 @@
 //! A packed file, checked and used in place.
 
+use core::ops::Range;
+
 use blockspan_kernels::matrix::PackedMatrix;
 use blockspan_kernels::{Embeddings, Table, Trusted};
 
@@ -8,7 +10,7 @@ use crate::format::{
     ALIGN, Config, ENTRY_LEN, Entry, HEADER_LEN, Header, Kind, SectionId, WordDtype, section_ids,
 };
 use crate::tokenizer::{Normalizer, Tokenizer, Vocabulary, WordPieceIndex};
-use crate::workspace;
+use crate::workspace::WorkspaceSpec;
 use crate::xxh64;
 
 /// The most encoder layers of a model.
@@ -54,8 +56,8 @@ impl<'a> Model<'a> {
     /// Checks everything that is relied on later: checksums, shapes, bounds, every index, every number finite.
     /// After that no safe call panics or reads outside `bytes`, whatever they hold.
     ///
-    /// `bytes` is a whole `*.bspan` file, starting at a multiple of 64 bytes in memory (a mapped file does; for
-    /// `include_bytes!` wrap it in a type with `#[repr(align(64))]`).
+    /// `bytes` is a whole `*.bspan` file, starting at a multiple of 64 bytes in memory (a mapped file and
+    /// `AlignedBytes` do; for `include_bytes!` wrap it in a type with `#[repr(align(64))]`).
     ///
     /// # Errors
     /// [`ParseError`] names the section and the reason.
@@ -67,15 +69,16 @@ impl<'a> Model<'a> {
     /// and the tokenizer, not the checksums, the columns' indices and the numbers. It takes the same short time for a
     /// file of any size. For bytes that nobody can have changed since they were checked, such as flash.
     ///
-    /// The engine has no unsafe code; the promise is made where [`Trusted`] is made.
+    /// The engine has no unsafe code; the promise about the bytes is made where [`Trusted`] is made.
     ///
     /// # Errors
     /// As `parse`, for what is checked.
-    pub fn parse_trusted(bytes: &'a [u8], trusted: Trusted) -> Result<Self, ParseError> {
-        Self::read(bytes, Some(&trusted))
+    pub fn parse_trusted(trusted: Trusted<'a>) -> Result<Self, ParseError> {
+        Self::read(trusted.bytes(), Some(&trusted))
     }
 
-    fn read(bytes: &'a [u8], trusted: Option<&Trusted>) -> Result<Self, ParseError> {
+    /// `trusted`, if there is one, holds `bytes`.
+    fn read(bytes: &'a [u8], trusted: Option<&Trusted<'a>>) -> Result<Self, ParseError> {
         let config = Header::read(bytes)?.config;
         if !bytes.as_ptr().addr().is_multiple_of(ALIGN) {
             return Err(ParseError::Unaligned);
@@ -138,15 +141,12 @@ impl<'a> Model<'a> {
         .view()
     }
 
-    /// Bytes of workspace for windows of up to `max_tokens` tokens (question, passage and three special tokens)
-    /// on one thread. Each further thread wants [`Self::workspace_len_per_thread`] more.
-    pub const fn workspace_len(&self, max_tokens: usize) -> usize {
-        workspace::len(&self.config, max_tokens)
-    }
-
-    /// Bytes of workspace that each thread after the first adds.
-    pub const fn workspace_len_per_thread(&self, max_tokens: usize) -> usize {
-        workspace::len_per_thread(max_tokens)
+    /// Bytes of workspace for windows of up to `max_seq_len` tokens (question, passage and three special tokens) on
+    /// so many threads: what [`crate::Session::with`] asks for. It is the length of the [`WorkspaceSpec`] of this
+    /// model.
+    pub const fn workspace_len(&self, max_seq_len: usize, threads: usize) -> usize {
+        let Config { hidden, intermediate, heads, .. } = self.config;
+        WorkspaceSpec { hidden, intermediate, heads, max_seq_len, threads }.bytes()
     }
 
     pub(crate) fn embeddings(&self) -> &Embeddings<'a> {
@@ -188,7 +188,7 @@ fn zeros(bytes: &[u8], start: u64, end: u64) -> bool {
 struct Sections<'a, 't, I> {
     bytes: &'a [u8],
     entries: I,
-    trusted: Option<&'t Trusted>,
+    trusted: Option<&'t Trusted<'a>>,
 }
 
 impl<'a, 't> Sections<'a, 't, ()> {
@@ -196,7 +196,7 @@ impl<'a, 't> Sections<'a, 't, ()> {
     fn new(
         bytes: &'a [u8],
         config: &Config,
-        trusted: Option<&'t Trusted>,
+        trusted: Option<&'t Trusted<'a>>,
     ) -> Result<Sections<'a, 't, impl Iterator<Item = Entry> + use<'a>>, ParseError> {
         let expected = section_ids(config.layers).count();
         if table(bytes, config.layers).count() != expected {
@@ -229,20 +229,29 @@ impl<'a, 't> Sections<'a, 't, ()> {
 }
 
 impl<'a, I: Iterator<Item = Entry>> Sections<'a, '_, I> {
-    /// The next section, which must be of this kind.
-    fn take(&mut self, kind: Kind, layer: Option<u32>) -> Result<(SectionId, &'a [u8]), ParseError> {
+    /// The next section, which must be of this kind, and where it lies in the file.
+    fn find(
+        &mut self,
+        kind: Kind,
+        layer: Option<u32>,
+    ) -> Result<(SectionId, Range<usize>, &'a [u8]), ParseError> {
         let id = SectionId { kind, layer };
         let entry = self.entries.next().filter(|entry| entry.id == id);
         let section = entry.and_then(|entry| {
             let start = usize::try_from(entry.offset).ok()?;
-            let section = self.bytes.get(start..start.checked_add(usize::try_from(entry.length).ok()?)?)?;
-            Some((entry, section))
+            let range = start..start.checked_add(usize::try_from(entry.length).ok()?)?;
+            Some((entry.checksum, range.clone(), self.bytes.get(range)?))
         });
-        let (entry, section) = section.ok_or(ParseError::Section(id, "lies outside the file"))?;
-        if self.trusted.is_none() && xxh64(section) != entry.checksum {
+        let (checksum, range, section) = section.ok_or(ParseError::Section(id, "lies outside the file"))?;
+        if self.trusted.is_none() && xxh64(section) != checksum {
             return Err(ParseError::Checksum(id));
         }
-        Ok((id, section))
+        Ok((id, range, section))
+    }
+
+    /// [`Sections::find`], without the place.
+    fn take(&mut self, kind: Kind, layer: Option<u32>) -> Result<(SectionId, &'a [u8]), ParseError> {
+        self.find(kind, layer).map(|(id, _, section)| (id, section))
     }
 
     fn text(&mut self, kind: Kind) -> Result<&'a str, ParseError> {
@@ -330,10 +339,10 @@ impl<'a, I: Iterator<Item = Entry>> Sections<'a, '_, I> {
         cols: usize,
         config: &Config,
     ) -> Result<PackedMatrix<'a>, ParseError> {
-        let (id, bytes) = self.take(kind, layer)?;
+        let (id, range, bytes) = self.find(kind, layer)?;
         let packed = match self.trusted {
             None => PackedMatrix::validate(bytes),
-            Some(trusted) => PackedMatrix::trust(bytes, trusted),
+            Some(trusted) => PackedMatrix::trust(trusted, range),
         };
         let packed = packed.map_err(|error| ParseError::Section(id, error.0))?;
         match packed.view() {

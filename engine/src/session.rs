@@ -3,22 +3,23 @@
 use blockspan_kernels::layout::TokenTiles;
 use blockspan_kernels::{Kernels, math};
 
-use crate::answer::{Answer, Options, Outcome};
+use crate::answer::{Answer, AnswerOptions, Outcome};
 use crate::error::Error;
+use crate::format::Config;
 use crate::forward::Pass;
 use crate::model::Model;
 use crate::span::{Candidate, MAX_N_BEST, SpanPool, Window};
 use crate::utf8::utf8;
 use crate::windows::Windows;
-use crate::workspace::Buffers;
-use crate::{Parallel, Serial};
+use crate::workspace::{Buffers, WorkspaceSpec};
+use crate::{MAX_THREADS, Parallel, Serial};
 
 /// Which kernels compute and where tasks run.
 #[derive(Clone, Copy)]
 pub struct Runtime<'r> {
     /// One instruction set's kernels.
     pub kernels: &'r dyn Kernels,
-    /// Threads.
+    /// Threads, at most [`MAX_THREADS`].
     pub parallel: &'r dyn Parallel,
 }
 
@@ -51,7 +52,7 @@ impl<'s> Session<'s> {
     /// A session with windows of the model's `max_seq_len`, on the caller's thread.
     ///
     /// # Errors
-    /// [`Error::WorkspaceTooSmall`] if `workspace` is shorter than `model.workspace_len(max_seq_len)`.
+    /// [`Error::WorkspaceTooSmall`] if `workspace` is shorter than `model.workspace_len(max_seq_len, 1)`.
     pub fn new(model: &'s Model<'s>, workspace: &'s mut [u8]) -> Result<Self, Error> {
         Self::with(model, model.config().max_seq_len, workspace, Runtime::default())
     }
@@ -59,7 +60,9 @@ impl<'s> Session<'s> {
     /// A session with windows of up to `max_seq_len` tokens.
     ///
     /// # Errors
-    /// [`Error::MaxSeqLen`] if the model has fewer positions; [`Error::WorkspaceTooSmall`].
+    /// [`Error::MaxSeqLen`] if the model has fewer positions; [`Error::Threads`] for more than [`MAX_THREADS`];
+    /// [`Error::WorkspaceTooSmall`] if `workspace` is shorter than `model.workspace_len(max_seq_len, threads)` with
+    /// the threads of `runtime`.
     pub fn with(
         model: &'s Model<'s>,
         max_seq_len: usize,
@@ -70,18 +73,19 @@ impl<'s> Session<'s> {
         if max_seq_len < 8 || max_seq_len > most {
             return Err(Error::MaxSeqLen { asked: max_seq_len, most });
         }
-        let buffers = Buffers::new(model.config(), max_seq_len, workspace)?;
+        let threads = runtime.parallel.threads().max(1);
+        if threads > MAX_THREADS {
+            return Err(Error::Threads { asked: threads, most: MAX_THREADS });
+        }
+        let &Config { hidden, intermediate, heads, .. } = model.config();
+        let spec = WorkspaceSpec { hidden, intermediate, heads, max_seq_len, threads };
+        let buffers = Buffers::new(&spec, workspace)?;
         Ok(Self { model, runtime, buffers })
     }
 
     /// The model.
     pub fn model(&self) -> &'s Model<'s> {
         self.model
-    }
-
-    /// How many threads the workspace has scratch for.
-    pub fn threads_with_scratch(&self) -> usize {
-        self.buffers.slot_count()
     }
 
     /// As [`answer`](Self::answer), for texts that may not be UTF-8: from a wire, a file or C.
@@ -92,7 +96,7 @@ impl<'s> Session<'s> {
         &mut self,
         question: &[u8],
         passage: &[u8],
-        options: &Options,
+        options: &AnswerOptions,
         answers: &mut [Answer],
     ) -> Result<Outcome, Error> {
         self.answer(utf8(question, "question")?, utf8(passage, "passage")?, options, answers)
@@ -101,14 +105,16 @@ impl<'s> Session<'s> {
     /// Answers a question from a passage of any length; writes at most `answers.len()` answers, best first.
     ///
     /// # Errors
-    /// [`Error::EmptyQuestion`], [`Error::EmptyPassage`], [`Error::QuestionTooLong`], [`Error::TextTooLong`].
+    /// [`Error::InvalidOption`], [`Error::EmptyQuestion`], [`Error::EmptyPassage`], [`Error::QuestionTooLong`],
+    /// [`Error::TextTooLong`].
     pub fn answer(
         &mut self,
         question: &str,
         passage: &str,
-        options: &Options,
+        options: &AnswerOptions,
         answers: &mut [Answer],
     ) -> Result<Outcome, Error> {
+        options.check()?;
         if u32::try_from(question.len()).is_err() || u32::try_from(passage.len()).is_err() {
             return Err(Error::TextTooLong);
         }
@@ -118,7 +124,7 @@ impl<'s> Session<'s> {
         let question_len = self.read_question(question, options.max_query_length, overlap)?;
         let capacity = self.buffers.max_tokens - SPECIAL_TOKENS - question_len;
         let mut best = [Candidate::default(); MAX_N_BEST];
-        let kept = best.get_mut(..options.n_best.min(MAX_N_BEST)).unwrap_or_default();
+        let kept = best.get_mut(..options.n_best).unwrap_or_default();
         let mut pool = SpanPool::new(kept, options.n_best, options.max_answer_len);
 
         let Buffers { passage_ids, offsets, .. } = &mut self.buffers;
@@ -237,7 +243,7 @@ fn finish(
     passage: &str,
     pool: &SpanPool<'_>,
     windows: usize,
-    options: &Options,
+    options: &AnswerOptions,
     answers: &mut [Answer],
 ) -> Outcome {
     let (spans, null_score) = (pool.candidates(), pool.null_score());
@@ -252,7 +258,7 @@ fn finish(
         Some((worst, others))
             if null_possible
                 && !others.is_empty()
-                && spans.len() >= options.n_best.min(MAX_N_BEST)
+                && spans.len() >= options.n_best
                 && null_score > worst.score() =>
         {
             others

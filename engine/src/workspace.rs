@@ -1,9 +1,9 @@
 //! The caller's bytes, cut into the buffers of a forward pass.
 
 use blockspan_kernels::layout::{TILE, TokenTiles};
+use blockspan_kernels::parallel::MAX_THREADS;
 
 use crate::error::Error;
-use crate::format::Config;
 
 /// Every buffer starts at a multiple of this.
 const ALIGN: usize = 64;
@@ -11,8 +11,58 @@ const ALIGN: usize = 64;
 /// The most parts that the outputs of one tile are split in.
 pub(crate) const MAX_PARTS: usize = 16;
 
-/// The most threads that get scratch of their own.
-const MAX_SLOTS: usize = 32;
+/// What a workspace must hold. [`crate::Model::workspace_len`] answers for a model at hand; this is for shapes that
+/// are known when the program is compiled:
+///
+/// ```
+/// use std::sync::Mutex;
+/// use blockspan_engine::{AlignedBytes, Model, Session, WorkspaceSpec};
+///
+/// const SPEC: WorkspaceSpec =
+///     WorkspaceSpec { hidden: 384, intermediate: 1536, heads: 12, max_seq_len: 64, threads: 1 };
+/// static WORKSPACE: Mutex<[u8; SPEC.bytes()]> = Mutex::new([0; SPEC.bytes()]);
+///
+/// let file = AlignedBytes::read_file("../fixtures/default.bspan")?;
+/// let model = Model::parse(&file)?;
+/// assert_eq!(model.workspace_len(64, 1), SPEC.bytes());
+/// let mut workspace = WORKSPACE.lock()?;
+/// let session = Session::with(&model, 64, &mut *workspace, Default::default())?;
+/// # drop(session);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkspaceSpec {
+    /// The model's [`hidden`](crate::format::Config::hidden).
+    pub hidden: usize,
+    /// The model's [`intermediate`](crate::format::Config::intermediate).
+    pub intermediate: usize,
+    /// The model's [`heads`](crate::format::Config::heads).
+    pub heads: usize,
+    /// Tokens of the longest window: question, passage and three special tokens.
+    pub max_seq_len: usize,
+    /// Threads, 1 to [`MAX_THREADS`]; numbers outside count as the nearest of these.
+    pub threads: usize,
+}
+
+impl WorkspaceSpec {
+    /// The length of a workspace, which may start anywhere in memory; `usize::MAX` if that is too little to count it.
+    pub const fn bytes(&self) -> usize {
+        // No model is as large, and up to here nothing below overflows.
+        const MOST: usize = 1 << 20;
+        let Self { hidden, intermediate, heads, max_seq_len, .. } = *self;
+        if hidden > MOST || intermediate > MOST || heads > MOST || max_seq_len > MOST {
+            return usize::MAX;
+        }
+        let threads = match self.threads {
+            0 => 1,
+            threads if threads > MAX_THREADS => MAX_THREADS,
+            threads => threads,
+        };
+        // Room to align the start is included.
+        let bytes = ALIGN as u64 + Lengths::new(self).bytes() + (slot_bytes(max_seq_len) * threads as u64);
+        if bytes > usize::MAX as u64 { usize::MAX } else { bytes as usize }
+    }
+}
 
 /// Elements of the buffers, each rounded up so that the next one is aligned.
 struct Lengths {
@@ -25,17 +75,17 @@ struct Lengths {
 }
 
 impl Lengths {
-    const fn new(config: &Config, max_tokens: usize) -> Self {
-        let tripled = 3 * config.hidden;
-        let wide = if tripled > config.intermediate { tripled } else { config.intermediate };
+    const fn new(spec: &WorkspaceSpec) -> Self {
+        let tripled = 3 * spec.hidden;
+        let wide = if tripled > spec.intermediate { tripled } else { spec.intermediate };
         Self {
-            tokens: max_tokens,
+            tokens: spec.max_seq_len,
             // A window of fewer tokens may pad up to a whole tile where the longest one pads to 16 lanes.
-            padded: max_tokens.next_multiple_of(TILE),
-            hidden: config.hidden,
+            padded: spec.max_seq_len.next_multiple_of(TILE),
+            hidden: spec.hidden,
             wide,
-            intermediate: config.intermediate,
-            heads: config.heads,
+            intermediate: spec.intermediate,
+            heads: spec.heads,
         }
     }
 
@@ -64,20 +114,9 @@ const fn aligned(bytes: usize) -> usize {
 }
 
 /// Bytes that one thread's attention needs: scores and probabilities of one tile of queries.
-const fn slot_bytes(max_tokens: usize) -> usize {
-    let keys = max_tokens.next_multiple_of(4);
-    aligned(2 * keys * TILE) + aligned(keys * TILE)
-}
-
-/// Bytes for one thread. The slice may start anywhere, so room to align it is included.
-pub(crate) const fn len(config: &Config, max_tokens: usize) -> usize {
-    let bytes = ALIGN as u64 + Lengths::new(config, max_tokens).bytes() + slot_bytes(max_tokens) as u64;
-    if bytes > usize::MAX as u64 { usize::MAX } else { bytes as usize }
-}
-
-/// Bytes that another thread adds.
-pub(crate) const fn len_per_thread(max_tokens: usize) -> usize {
-    slot_bytes(max_tokens)
+const fn slot_bytes(max_tokens: usize) -> u64 {
+    let scores = (max_tokens.next_multiple_of(4) * TILE) as u64;
+    aligned64(2 * scores) + aligned64(scores)
 }
 
 /// Buffers for windows of up to `max_tokens` tokens; see `forward` for what each holds when.
@@ -138,10 +177,13 @@ pub(crate) struct Slots<'w> {
 }
 
 impl<'w> Buffers<'w> {
-    /// Cuts `workspace`. What is left after the buffers becomes scratch of further threads.
-    pub fn new(config: &Config, max_tokens: usize, workspace: &'w mut [u8]) -> Result<Self, Error> {
-        let too_small = Error::WorkspaceTooSmall { needed: len(config, max_tokens), found: workspace.len() };
-        let lengths = Lengths::new(config, max_tokens);
+    /// Cuts `workspace`, which is to be as long as `spec` says.
+    pub fn new(spec: &WorkspaceSpec, workspace: &'w mut [u8]) -> Result<Self, Error> {
+        let too_small = Error::WorkspaceTooSmall { needed: spec.bytes(), found: workspace.len() };
+        if workspace.len() < spec.bytes() {
+            return Err(too_small);
+        }
+        let (lengths, max_tokens) = (Lengths::new(spec), spec.max_seq_len);
         let mut rest = Carver::new(workspace).ok_or(too_small)?;
         let (p, tokens) = (lengths.padded, lengths.tokens);
         let mut cut = || -> Option<Self> {
@@ -167,15 +209,10 @@ impl<'w> Buffers<'w> {
                 ids: rest.take(1, tokens)?,
                 offsets: rest.take(1, tokens)?,
                 passage_ids: rest.take(1, tokens)?,
-                slots: rest.slots(max_tokens)?,
+                slots: rest.slots(max_tokens, spec.threads)?,
             })
         };
         cut().ok_or(too_small)
-    }
-
-    /// How many threads have scratch.
-    pub fn slot_count(&self) -> usize {
-        self.slots.scores.len().checked_div(self.slots.scores_each).unwrap_or(0)
     }
 
     /// The start of a buffer, as long as the tiles of a sequence need.
@@ -203,12 +240,8 @@ impl<'w> Carver<'w> {
         bytemuck::try_cast_slice_mut(taken.get_mut(..bytes)?).ok()
     }
 
-    fn slots(&mut self, max_tokens: usize) -> Option<Slots<'w>> {
-        let count = self.rest.len().checked_div(slot_bytes(max_tokens))?.min(MAX_SLOTS);
+    fn slots(&mut self, max_tokens: usize, count: usize) -> Option<Slots<'w>> {
         let each = max_tokens.next_multiple_of(4) * TILE;
-        if count == 0 {
-            return None;
-        }
         Some(Slots {
             scores: self.take(count, each)?,
             scores_each: each,

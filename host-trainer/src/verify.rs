@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use blockspan_engine::{MappedFile, Model, Runtime, Session};
+use blockspan_engine::{AlignedBytes, Model, Runtime, Session};
 use blockspan_squad::Dataset;
 use candle_core::Device;
 use rayon::prelude::*;
@@ -68,8 +68,8 @@ pub fn verify(
     device: &Device,
 ) -> Result<Verification> {
     options.check()?;
-    let file = MappedFile::open(packed).with_context(|| format!("{}: cannot read", packed.display()))?;
-    let engine = Model::parse(file.bytes()).map_err(|error| anyhow!("{}: {error}", packed.display()))?;
+    let file = AlignedBytes::read_file(packed)?;
+    let engine = Model::parse(&file).map_err(|error| anyhow!("{}: {error}", packed.display()))?;
     let Network { config, tokenizer, model } = Network::load(directory, options.windows, device)?;
     check_shapes(&config, &engine)
         .with_context(|| format!("{} was not packed from {}", packed.display(), directory.display()))?;
@@ -130,7 +130,7 @@ fn engine_logits(engine: &Model<'_>, windows: &[Feature]) -> Result<Vec<Logits>>
         .par_chunks(WINDOWS_PER_TASK)
         .map(|windows| {
             let longest = windows.iter().map(|window| window.input_ids.len()).max().unwrap_or(0).max(8);
-            let mut workspace = vec![0; engine.workspace_len(longest)];
+            let mut workspace = vec![0; engine.workspace_len(longest, 1)];
             let mut session = Session::with(engine, longest, &mut workspace, Runtime::default())?;
             windows
                 .iter()

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use anyhow::Result;
-use blockspan_engine::{Answer, MappedFile, Model, Options as EngineOptions, Session};
+use blockspan_engine::{AlignedBytes, Answer, AnswerOptions, Model, Session};
 use blockspan_squad::Dataset;
 use blockspan_trainer::evaluate::{Logits, Network, logits};
 use blockspan_trainer::features::{Feature, Labels, WindowOptions, features};
@@ -186,14 +186,14 @@ fn a_packed_model_is_compared_with_its_checkpoint() -> Result<()> {
     let f32 = json(&root.join("out/predictions.json"));
     let exact = found["f32"]["exact_match"].as_f64().expect("a number");
     assert!(measured.starts_with(&format!("EM {exact:.2} ")), "{measured} {found}");
-    let file = MappedFile::open(&root.join("base.bspan"))?;
-    let model = Model::parse(file.bytes())?;
-    let mut workspace = vec![0; model.workspace_len(16)];
+    let file = AlignedBytes::read_file(root.join("base.bspan"))?;
+    let model = Model::parse(&file)?;
+    let mut workspace = vec![0; model.workspace_len(16, 1)];
     let mut session = Session::with(&model, 16, &mut workspace, Default::default())?;
     let dataset = Dataset::read(root.join("data.json"))?;
     let mut int8 = BTreeMap::new();
-    let options = EngineOptions { doc_stride: Some(4), ..EngineOptions::default() };
-    let options = EngineOptions { n_best: 20, max_answer_len: 30, ..options };
+    let options = AnswerOptions { doc_stride: Some(4), ..AnswerOptions::default() };
+    let options = AnswerOptions { n_best: 20, max_answer_len: 30, ..options };
     for (paragraph, question) in dataset.questions() {
         let mut answers = [Answer::default()];
         session.answer(&question.question, &paragraph.context, &options, &mut answers)?;
@@ -239,7 +239,7 @@ fn files_that_do_not_belong_together_are_refused() -> Result<()> {
         parts.iter().for_each(|part| assert!(message.contains(part), "no {part:?} in {message}"));
     };
     let line = format!("verify --model base --packed base.bspan data.json {CUT}");
-    refused(&line.replace("base.bspan", "nothing.bspan"), &["nothing.bspan: cannot read"]);
+    refused(&line.replace("base.bspan", "nothing.bspan"), &["nothing.bspan: cannot open the model"]);
     std::fs::write(root.join("half.bspan"), &std::fs::read(root.join("base.bspan"))?[..4000])?;
     refused(&line.replace("base.bspan", "half.bspan"), &["half.bspan: "]);
     let tiny = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/tiny/output-block");

@@ -5,7 +5,8 @@
 use core::ops::Range;
 
 use blockspan_engine::format::{ENTRY_LEN, HEADER_LEN};
-use blockspan_engine::{Answer, Error, Model, Options, ParseError, Runtime, Session, xxh64};
+use blockspan_engine::span::MAX_N_BEST;
+use blockspan_engine::{Answer, AnswerOptions, Error, Model, ParseError, Runtime, Session, xxh64};
 
 /// Where the header's fields stand that [`seal`] reads or writes.
 const SECTION_COUNT_AT: usize = 24;
@@ -94,7 +95,7 @@ pub fn parse_and_answer<'a>(
     bytes: &'a [u8],
     question: &str,
     passage: &str,
-    options: &Options,
+    options: &AnswerOptions,
 ) -> Result<Model<'a>, ParseError> {
     let model = Model::parse(bytes)?;
     let config = model.config();
@@ -103,7 +104,7 @@ pub fn parse_and_answer<'a>(
     }
     // Windows of any size answer; the model's own may be too long for a test's patience.
     let tokens = config.max_seq_len.min(48);
-    let mut workspace = vec![0xa5; model.workspace_len(tokens)];
+    let mut workspace = vec![0xa5; model.workspace_len(tokens, 1)];
     let mut session = Session::with(&model, tokens, &mut workspace, Runtime::default())
         .expect("a workspace as long as the model says is enough");
     let mut answers = [Answer::default(); 4];
@@ -200,8 +201,10 @@ impl<'d> Script<'d> {
     }
 
     /// How to answer.
-    pub fn options(&mut self) -> Options {
-        let (max_answer_len, n_best) = (usize::from(self.byte()), usize::from(self.byte()));
+    pub fn options(&mut self) -> AnswerOptions {
+        let max_answer_len = usize::from(self.byte());
+        // Both ends of what is refused; more than that would only say the same.
+        let n_best = Some(usize::from(self.byte())).filter(|&n| n <= MAX_N_BEST + 1).unwrap_or(MAX_N_BEST);
         let doc_stride = Some(usize::from(self.byte())).filter(|&tokens| tokens != 255);
         let max_query_length = match self.byte() {
             255 => usize::MAX,
@@ -211,7 +214,7 @@ impl<'d> Script<'d> {
             255 => f32::INFINITY,
             quarters => f32::from(quarters) / 4.0 - 32.0,
         };
-        Options { max_answer_len, n_best, null_threshold, max_query_length, doc_stride }
+        AnswerOptions { max_answer_len, n_best, null_threshold, max_query_length, doc_stride }
     }
 
     /// What has not been read.

@@ -5,7 +5,8 @@ pub mod hostile;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use blockspan_trainer::pack::{self, Aligned};
+use blockspan_engine::AlignedBytes;
+use blockspan_trainer::pack;
 use serde::Deserialize;
 
 /// The names of the tiny models.
@@ -20,7 +21,7 @@ pub fn fixture(path: &str) -> PathBuf {
 ///
 /// # Errors
 /// The fixture cannot be read or packed.
-pub fn packed_tiny(name: &str) -> anyhow::Result<Aligned> {
+pub fn packed_tiny(name: &str) -> anyhow::Result<AlignedBytes> {
     Ok(pack::pack_to_bytes(&fixture(&format!("tiny/{name}")), &pack::Options::default())?.0)
 }
 
@@ -28,10 +29,8 @@ pub fn packed_tiny(name: &str) -> anyhow::Result<Aligned> {
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn default_model() -> anyhow::Result<Aligned> {
-    let path = fixture("default.bspan");
-    let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
-    Ok(Aligned::from(bytes.as_slice()))
+pub fn default_model() -> anyhow::Result<AlignedBytes> {
+    Ok(AlignedBytes::read_file(fixture("default.bspan"))?)
 }
 
 /// A question and passage with the reference implementation's tokens.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use blockspan_engine::{Answer, Model, Options, Session};
+use blockspan_engine::{Answer, AnswerOptions, Model, Session};
 use blockspan_squad::Dataset;
 use blockspan_tests::{default_model, fixture};
 use serde::{Deserialize, Serialize};
@@ -43,14 +43,15 @@ fn answers_equal_the_committed_ones_in_every_bit() -> Result<()> {
 fn answer_all() -> Result<BTreeMap<String, Golden>> {
     let bytes = default_model()?;
     let model = Model::parse(&bytes)?;
-    let mut workspace = vec![0; model.workspace_len(model.config().max_seq_len)];
+    let mut workspace = vec![0; model.workspace_len(model.config().max_seq_len, 1)];
     let mut session = Session::new(&model, &mut workspace)?;
     let mut all = BTreeMap::new();
     for paragraph in &Dataset::read(fixture("questions.json"))?.paragraphs {
         let context = paragraph.context.as_str();
         for question in &paragraph.questions {
             let mut best = [Answer::default()];
-            let outcome = session.answer(&question.question, context, &Options::default(), &mut best)?;
+            let outcome =
+                session.answer(&question.question, context, &AnswerOptions::default(), &mut best)?;
             assert_eq!(outcome.answers, 1, "{}", question.id);
             let [answer] = best;
             let text = context.get(answer.start..answer.end).context("offsets split a character")?;

@@ -53,7 +53,7 @@ fn engine_logits_stay_within_the_bound_of_int8() -> Result<()> {
     for name in TINY {
         let bytes = packed_tiny(name)?;
         let model = Model::parse(&bytes)?;
-        let mut workspace = vec![0; model.workspace_len(128)];
+        let mut workspace = vec![0; model.workspace_len(128, 1)];
         let mut session = Session::with(&model, 128, &mut workspace, Runtime::default())?;
         let golden = Golden::read(name)?;
         let (mut squares, mut count, mut worst) = (0f64, 0usize, 0f64);
@@ -82,7 +82,7 @@ fn the_quantized_forward_pass_is_the_engines() -> Result<()> {
     for name in TINY {
         let bytes = packed_tiny(name)?;
         let packed = Model::parse(&bytes)?;
-        let mut workspace = vec![0; packed.workspace_len(128)];
+        let mut workspace = vec![0; packed.workspace_len(128, 1)];
         let mut session = Session::with(&packed, 128, &mut workspace, Runtime::default())?;
         let directory = fixture(&format!("tiny/{name}"));
         let config = Config::read(&directory)?;

@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use anyhow::{Context, Result};
 use blockspan_engine::format::{ENTRY_LEN, HEADER_LEN, SectionId, section_ids};
-use blockspan_engine::{Error, Model, Options, ParseError, Session};
+use blockspan_engine::{AnswerOptions, Error, Model, ParseError, Session};
 use blockspan_tests::hostile::{Bytes, Script, entries, parse_and_answer, seal, section};
 use blockspan_tests::{TINY, fixture, packed_tiny};
 
@@ -19,8 +19,8 @@ fn attempt(bytes: &Bytes) -> Result<(), ParseError> {
     parse_and_answer(bytes.get(), QUESTION, PASSAGE, &options()).map(|_| ())
 }
 
-fn options() -> Options {
-    Options { doc_stride: Some(8), ..Options::default() }
+fn options() -> AnswerOptions {
+    AnswerOptions { doc_stride: Some(8), ..AnswerOptions::default() }
 }
 
 /// A change, undone after the attempt; with the checksums made to fit the change or left as they were.
@@ -324,17 +324,17 @@ fn bytes_that_do_not_start_at_a_multiple_of_64() -> Result<()> {
     Ok(())
 }
 
-/// Options at the ends of their ranges.
+/// AnswerOptions at the ends of their ranges.
 #[test]
 fn options_of_any_size() -> Result<()> {
     let bytes = tiny("output-block")?;
     let model = Model::parse(bytes.get())?;
-    let mut workspace = vec![0; model.workspace_len(64)];
+    let mut workspace = vec![0; model.workspace_len(64, 1)];
     let mut session = Session::with(&model, 64, &mut workspace, Default::default())?;
     let sizes = [0, 1, 57, usize::MAX / 2, usize::MAX - 3, usize::MAX];
-    for (max_answer_len, n_best) in sizes.into_iter().flat_map(|a| sizes.map(|b| (a, b))) {
+    for (max_answer_len, n_best) in sizes.into_iter().flat_map(|a| [1, 57, 64].map(|b| (a.max(1), b))) {
         for doc_stride in [None, Some(0), Some(1), Some(60), Some(usize::MAX - 3), Some(usize::MAX)] {
-            let options = Options { max_answer_len, n_best, doc_stride, ..Options::default() };
+            let options = AnswerOptions { max_answer_len, n_best, doc_stride, ..AnswerOptions::default() };
             match session.answer(QUESTION, PASSAGE, &options, &mut [Default::default(); 2]) {
                 Ok(outcome) => assert!(outcome.windows > 0 && doc_stride < Some(60)),
                 Err(error) => assert!(
@@ -344,6 +344,33 @@ fn options_of_any_size() -> Result<()> {
                 ),
             }
         }
+    }
+    Ok(())
+}
+
+/// They were taken in silence: 0 for "no answer", 1000 for 64, not a number for "no threshold".
+#[test]
+fn options_out_of_range_are_refused_by_name() -> Result<()> {
+    let bytes = tiny("output-block")?;
+    let model = Model::parse(bytes.get())?;
+    let mut workspace = vec![0; model.workspace_len(64, 1)];
+    let mut session = Session::with(&model, 64, &mut workspace, Default::default())?;
+    let usual = options();
+    for (options, message) in [
+        (AnswerOptions { n_best: 0, ..usual }, "n_best must be 1 to 64"),
+        (AnswerOptions { n_best: 65, ..usual }, "n_best must be 1 to 64"),
+        (AnswerOptions { n_best: 1000, ..usual }, "n_best must be 1 to 64"),
+        (AnswerOptions { n_best: usize::MAX, ..usual }, "n_best must be 1 to 64"),
+        (AnswerOptions { max_answer_len: 0, ..usual }, "max_answer_len must be at least 1"),
+        (AnswerOptions { max_query_length: 0, ..usual }, "max_query_length must be at least 1"),
+        (AnswerOptions { null_threshold: f32::NAN, ..usual }, "null_threshold must be a number"),
+    ] {
+        let error = session.answer(QUESTION, PASSAGE, &options, &mut []).expect_err(message);
+        assert!(matches!(error, Error::InvalidOption { .. }) && error.to_string() == message, "{error}");
+        assert_eq!(options.check(), Err(error));
+    }
+    for null_threshold in [f32::NEG_INFINITY, 0.0, f32::INFINITY] {
+        session.answer(QUESTION, PASSAGE, &AnswerOptions { null_threshold, ..usual }, &mut [])?;
     }
     Ok(())
 }

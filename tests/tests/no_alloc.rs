@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use anyhow::Result;
-use blockspan_engine::{Answer, Model, Options, Parallel, Runtime, Serial, Session, ThreadPool};
+use blockspan_engine::{Answer, AnswerOptions, Model, Parallel, Runtime, Serial, Session, ThreadPool};
 use blockspan_tests::default_model;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -27,14 +27,18 @@ fn main() -> Result<()> {
         assert_eq!(region.change().allocations, 0, "parse");
 
         let tokens = model.config().max_seq_len;
-        let len = model.workspace_len(tokens) + 2 * model.workspace_len_per_thread(tokens);
+        let len = model.workspace_len(tokens, pool.threads());
         let mut workspace = vec![0; len];
         let mut answers = [Answer::default(); 5];
         let region = Region::new(ALLOCATOR);
         let runtime = Runtime { parallel, ..Runtime::default() };
         let mut session = Session::with(&model, tokens, &mut workspace, runtime)?;
-        let outcome =
-            session.answer("When was the bridge opened?", &passage, &Options::default(), &mut answers)?;
+        let outcome = session.answer(
+            "When was the bridge opened?",
+            &passage,
+            &AnswerOptions::default(),
+            &mut answers,
+        )?;
         let change = region.change();
         assert_eq!(
             (change.allocations, change.reallocations, change.deallocations),

@@ -11,9 +11,7 @@ const LENGTHS: [usize; 14] = [1, 7, 16, 17, 32, 33, 48, 49, 63, 64, 65, 80, 97, 
 
 fn bits(model: &Model<'_>, lengths: &[usize], runtime: Runtime<'_>) -> Result<Vec<u32>> {
     let most = lengths.iter().copied().max().unwrap_or(8).max(8);
-    let threads = runtime.parallel.threads() - 1;
-    let mut workspace =
-        vec![0xa5; model.workspace_len(most) + threads * model.workspace_len_per_thread(most)];
+    let mut workspace = vec![0xa5; model.workspace_len(most, runtime.parallel.threads())];
     let mut session = Session::with(model, most, &mut workspace, runtime)?;
     let mut all = Vec::new();
     for &length in lengths {

@@ -56,7 +56,7 @@ fn outliers_do_not_take_the_steps_from_other_features() -> Result<()> {
         let options = Options { calibration, ..Options::default() };
         let (bytes, report) = pack::pack_to_bytes(directory.path(), &options)?;
         let packed = Model::parse(&bytes)?;
-        let mut workspace = vec![0; packed.workspace_len(128)];
+        let mut workspace = vec![0; packed.workspace_len(128, 1)];
         let mut session = Session::with(&packed, 128, &mut workspace, Runtime::default())?;
         let mut squares = 0.0;
         for pair in &golden.pairs {

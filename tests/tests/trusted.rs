@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use blockspan_engine::format::{ENTRY_LEN, HEADER_LEN};
-use blockspan_engine::{Answer, Model, Options, ParseError, Session, Trusted};
+use blockspan_engine::{Answer, AnswerOptions, Model, ParseError, Session, Trusted};
 use blockspan_tests::hostile::{Bytes, entries, section};
 use blockspan_tests::{TINY, default_model, packed_tiny};
 
@@ -11,10 +11,10 @@ const PASSAGE: &str = "the Amazon is 6,400 km long ; Zoë was born in Paris in 1
 
 /// Answers and logits, in bits.
 fn answer(model: &Model<'_>) -> Result<Vec<[u64; 4]>> {
-    let mut workspace = vec![0; model.workspace_len(64)];
+    let mut workspace = vec![0; model.workspace_len(64, 1)];
     let mut session = Session::with(model, 64, &mut workspace, blockspan_engine::Runtime::default())?;
     let mut answers = [Answer::default(); 20];
-    let outcome = session.answer(QUESTION, PASSAGE, &Options::default(), &mut answers)?;
+    let outcome = session.answer(QUESTION, PASSAGE, &AnswerOptions::default(), &mut answers)?;
     let bits =
         |a: &Answer| [a.start as u64, a.end as u64, a.score.to_bits().into(), a.start_logit.to_bits().into()];
     Ok(answers[..outcome.answers].iter().map(bits).collect())
@@ -28,8 +28,8 @@ fn a_trusted_model_answers_as_a_checked_one() -> Result<()> {
     }
     for file in &files {
         let checked = Model::parse(file.get())?;
-        // SAFETY: `parse` has just accepted these bytes.
-        let trusted = Model::parse_trusted(file.get(), unsafe { Trusted::new() })?;
+        // SAFETY: `parse` has just accepted these bytes, and they are not changed below.
+        let trusted = Model::parse_trusted(unsafe { Trusted::new(file.get()) })?;
         let answers = answer(&checked)?;
         assert!(!answers.is_empty());
         assert_eq!(answer(&trusted)?, answers);
@@ -40,8 +40,8 @@ fn a_trusted_model_answers_as_a_checked_one() -> Result<()> {
 
 /// Parses damaged bytes on trust. No kernel runs on what comes of it.
 fn parse_trusted(bytes: &[u8]) -> Result<(), ParseError> {
-    // SAFETY: the promise is about what kernels read, and none reads this model.
-    Model::parse_trusted(bytes, unsafe { Trusted::new() }).map(|_| ())
+    // SAFETY: the model is dropped here, so no kernel computes with it; the bytes are borrowed, so nobody changes them.
+    Model::parse_trusted(unsafe { Trusted::new(bytes) }).map(|_| ())
 }
 
 #[test]

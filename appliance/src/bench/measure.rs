@@ -45,7 +45,7 @@ pub struct Start {
     pub total_ms: f64,
     /// `total_ms` less the median of a pass in steady state.
     pub extra_ms: f64,
-    /// The workspace: `Model::workspace_len` and `workspace_len_per_thread` for each further thread.
+    /// The workspace: `Model::workspace_len`.
     pub workspace_bytes: usize,
     /// Memory that this process alone has and that is in no file, after the first start (Linux).
     pub private_bytes: Option<usize>,

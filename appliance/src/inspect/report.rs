@@ -171,8 +171,9 @@ impl Totals {
             parameters,
             dense_f32_bytes: 4 * parameters,
             dense_f32_ratio: 4.0 * parameters as f64 / file_bytes as f64,
-            workspace_bytes: model.workspace_len(config.max_seq_len),
-            workspace_bytes_per_thread: model.workspace_len_per_thread(config.max_seq_len),
+            workspace_bytes: model.workspace_len(config.max_seq_len, 1),
+            workspace_bytes_per_thread: model.workspace_len(config.max_seq_len, 2)
+                - model.workspace_len(config.max_seq_len, 1),
         }
     }
 }

@@ -34,7 +34,7 @@ pub struct Options {
 /// (max_query_length SIZE_MAX) and none to null_diff (null_threshold INFINITY).
 #[unsafe(no_mangle)]
 pub extern "C" fn blockspan_options_default() -> Options {
-    let engine = blockspan_engine::Options::default();
+    let engine = blockspan_engine::AnswerOptions::default();
     Options {
         max_answer_len: engine.max_answer_len,
         n_best: engine.n_best,
@@ -45,26 +45,10 @@ pub extern "C" fn blockspan_options_default() -> Options {
 }
 
 impl Options {
-    fn resolve(
-        options: Option<&Self>,
-        session: &Session,
-    ) -> Result<blockspan_engine::Options, Failure<'static>> {
+    /// The engine's; it checks them.
+    fn resolve(options: Option<&Self>, session: &Session) -> blockspan_engine::AnswerOptions {
         let options = options.copied().unwrap_or_else(|| blockspan_options_default());
-        let refused = |name, range| Err(Failure::Option { name, range });
-        if options.max_answer_len == 0 {
-            return refused("max_answer_len", "at least 1");
-        }
-        if !(1..=MAX_N_BEST).contains(&options.n_best) {
-            const { assert!(MAX_N_BEST == 64) };
-            return refused("n_best", "1 to 64");
-        }
-        if options.max_query_length == 0 {
-            return refused("max_query_length", "at least 1");
-        }
-        if options.null_threshold.is_nan() {
-            return refused("null_threshold", "a number");
-        }
-        Ok(blockspan_engine::Options {
+        blockspan_engine::AnswerOptions {
             max_answer_len: options.max_answer_len,
             n_best: options.n_best,
             max_query_length: options.max_query_length,
@@ -73,7 +57,7 @@ impl Options {
                 DOC_STRIDE_OF_MODEL => session.doc_stride,
                 tokens => tokens,
             }),
-        })
+        }
     }
 }
 
@@ -141,7 +125,7 @@ pub unsafe extern "C" fn blockspan_session_answer(
                 pointers::optional(options, "options")?,
             )
         };
-        let options = Options::resolve(options, session)?;
+        let options = Options::resolve(options, session);
         let mut engine = session.engine.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => Failure::Busy,
             TryLockError::Poisoned(_) => Failure::Panic,

@@ -60,7 +60,8 @@ pub unsafe extern "C" fn blockspan_model_open(
         // SAFETY: checked for NULL here; zero-terminated by the caller's promise.
         let path = unsafe { pointers::get(path, "path").map(|first| CStr::from_ptr(first)) }?;
         let path = to_path(path)?;
-        let file = MappedFile::open(path).map_err(|error| Failure::CannotOpen(path, error))?;
+        // SAFETY: that nobody changes the file while the model lives is asked of the caller above.
+        let file = unsafe { MappedFile::open(path) }.map_err(Failure::CannotOpen)?;
         // SAFETY: a mapping stays where it is while its owner moves, and `Model` keeps it as long as what is
         // borrowed from it. That the file does not change is asked of the caller above.
         let bytes = unsafe { core::slice::from_raw_parts(file.bytes().as_ptr(), file.bytes().len()) };
@@ -107,7 +108,7 @@ pub unsafe extern "C" fn blockspan_model_from_trusted_bytes(
     // SAFETY: the caller's promises; that the bytes would be accepted is one of them.
     unsafe {
         from_bytes(bytes, len, model, error, |bytes| {
-            blockspan_engine::Model::parse_trusted(bytes, Trusted::new())
+            blockspan_engine::Model::parse_trusted(Trusted::new(bytes))
         })
     }
 }

@@ -10,6 +10,7 @@ use crate::status::{ErrorMessage, Failure, Status, run};
 
 /// The most threads of a session.
 pub const MAX_THREADS: usize = 32;
+const _: () = assert!(MAX_THREADS == blockspan_engine::MAX_THREADS);
 
 /// Answers questions with one model in one workspace, for one thread at a time.
 pub struct Session {
@@ -50,12 +51,6 @@ impl SessionOptions {
     }
 }
 
-fn workspace_len(model: &Model, max_seq_len: usize, threads: usize) -> usize {
-    let model = model.engine();
-    let further = threads.saturating_sub(1).saturating_mul(model.workspace_len_per_thread(max_seq_len));
-    model.workspace_len(max_seq_len).saturating_add(further)
-}
-
 /// Bytes of workspace that a session with these options needs (NULL for the defaults); 0 if the model is NULL or
 /// the options do not fit it, and then blockspan_session_new says why. The workspace may start at any byte.
 ///
@@ -72,7 +67,7 @@ pub unsafe extern "C" fn blockspan_workspace_len(
         let (model, options) =
             unsafe { (pointers::get(model, "model")?, pointers::optional(options, "options")?) };
         let (max_seq_len, threads) = SessionOptions::resolve(options, model)?;
-        len = workspace_len(model, max_seq_len, threads);
+        len = model.engine().workspace_len(max_seq_len, threads);
         Ok(())
     };
     // SAFETY: NULL is always allowed.
@@ -107,7 +102,7 @@ pub unsafe extern "C" fn blockspan_session_new(
         let (borrowed, options) =
             unsafe { (pointers::get(model, "model")?, pointers::optional(options, "options")?) };
         let (max_seq_len, threads) = SessionOptions::resolve(options, borrowed)?;
-        let needed = self::workspace_len(borrowed, max_seq_len, threads);
+        let needed = borrowed.engine().workspace_len(max_seq_len, threads);
         // SAFETY: `model` is from `Arc::into_raw` and alive, by the caller's promise.
         let shared = unsafe {
             Arc::increment_strong_count(model);

@@ -138,15 +138,13 @@ pub(crate) enum Failure<'a> {
     #[cfg(not(unix))]
     NotUtf8(&'static str, usize),
     /// The file cannot be mapped.
-    CannotOpen(&'a Path, io::Error),
+    CannotOpen(io::Error),
     /// The file is no model.
     InvalidFile(&'a Path, ParseError),
     /// The bytes are no model.
     InvalidBytes(ParseError),
     /// So many threads are asked for.
     Threads(usize),
-    /// An option to answer with is out of range.
-    Option { name: &'static str, range: &'static str },
     /// The engine refuses.
     Engine(Error),
     /// Another thread uses the session.
@@ -163,7 +161,7 @@ impl Failure<'_> {
     fn status(&self) -> Status {
         match self {
             Self::Null(_) | Self::Unaligned(..) => Status::BadPointer,
-            Self::TooLong(..) | Self::Threads(_) | Self::Option { .. } => Status::InvalidArgument,
+            Self::TooLong(..) | Self::Threads(_) => Status::InvalidArgument,
             #[cfg(not(unix))]
             Self::NotUtf8(..) => Status::InvalidUtf8,
             Self::CannotOpen(..) => Status::CannotOpen,
@@ -171,6 +169,7 @@ impl Failure<'_> {
             Self::Engine(error) => match error {
                 Error::WorkspaceTooSmall { .. } => Status::WorkspaceTooSmall,
                 Error::MaxSeqLen { .. } => Status::MaxSeqLen,
+                Error::Threads { .. } | Error::InvalidOption { .. } => Status::InvalidArgument,
                 Error::EmptyQuestion => Status::EmptyQuestion,
                 Error::EmptyPassage => Status::EmptyPassage,
                 Error::QuestionTooLong { .. } => Status::QuestionTooLong,
@@ -195,14 +194,13 @@ impl fmt::Display for Failure<'_> {
             }
             #[cfg(not(unix))]
             Self::NotUtf8(name, at) => write!(f, "{name} is not UTF-8 at byte {at}; convert it"),
-            Self::CannotOpen(path, error) => {
-                write!(f, "{}: cannot open the model: {error}", path.display())
-            }
+            // It names the file.
+            Self::CannotOpen(error) => error.fmt(f),
             Self::InvalidFile(path, error) => write!(f, "{}: {error}", path.display()),
             Self::InvalidBytes(error) => error.fmt(f),
             Self::Threads(asked) => write!(f, "{asked} threads are more than {MAX_THREADS}"),
-            Self::Option { name, range } => {
-                write!(f, "{name} must be {range}; start from blockspan_options_default")
+            Self::Engine(error @ Error::InvalidOption { .. }) => {
+                write!(f, "{error}; start from blockspan_options_default")
             }
             Self::Engine(error) => error.fmt(f),
             Self::Busy => {

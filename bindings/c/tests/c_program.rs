@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use blockspan_engine::{Answer, MappedFile, Model, Options, Outcome, Session};
+use blockspan_engine::{AlignedBytes, Answer, AnswerOptions, Model, Outcome, Session};
 
 const QUESTIONS: [&str; 6] = [
     "Which instruction sets give the same logits?",
@@ -92,13 +92,13 @@ fn the_c_program_answers_as_the_engine_does() {
     let passage_path = directory.path().join("passage.txt");
     std::fs::write(&passage_path, &passage).unwrap();
 
-    let file = MappedFile::open(&model_path).unwrap();
-    let model = Model::parse(file.bytes()).unwrap();
-    let mut workspace = vec![0; model.workspace_len(model.config().max_seq_len)];
+    let file = AlignedBytes::read_file(&model_path).unwrap();
+    let model = Model::parse(&file).unwrap();
+    let mut workspace = vec![0; model.workspace_len(model.config().max_seq_len, 1)];
     let mut session = Session::new(&model, &mut workspace).unwrap();
     let expected = QUESTIONS.map(|question| {
         let mut best = [Answer::default()];
-        let outcome = session.answer(question, &passage, &Options::default(), &mut best).unwrap();
+        let outcome = session.answer(question, &passage, &AnswerOptions::default(), &mut best).unwrap();
         assert!(outcome.windows > 1);
         (line(&best[0], &outcome), passage[best[0].start..best[0].end].to_owned())
     });

@@ -6,7 +6,7 @@ use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 use blockspan::*;
-use blockspan_engine::MappedFile;
+use blockspan_engine::AlignedBytes;
 
 /// The default model's file.
 fn model_path() -> PathBuf {
@@ -293,8 +293,8 @@ fn a_session_outlives_the_model_that_it_was_made_of() {
         ModelInfo { hidden: 0, layers: 0, vocab: 0, max_positions: 0, max_seq_len: 0, doc_stride: 0 };
     // SAFETY: a model that was opened, and a place for the result.
     assert_eq!(unsafe { blockspan_model_describe(model, &mut info, null_mut()) }, Status::Ok);
-    let file = MappedFile::open(&model_path()).unwrap();
-    let config = *blockspan_engine::Model::parse(file.bytes()).unwrap().config();
+    let file = AlignedBytes::read_file(model_path()).unwrap();
+    let config = *blockspan_engine::Model::parse(&file).unwrap().config();
     let described =
         [info.hidden, info.layers, info.vocab, info.max_positions, info.max_seq_len, info.doc_stride];
     let expected = [
@@ -359,14 +359,13 @@ fn every_status_has_its_text() {
 
 #[test]
 fn a_trusted_model_is_the_same_model() {
-    let file = MappedFile::open(&model_path()).unwrap();
+    let file = AlignedBytes::read_file(model_path()).unwrap();
     let mut model = null();
     let mut info =
         ModelInfo { hidden: 0, layers: 0, vocab: 0, max_positions: 0, max_seq_len: 0, doc_stride: 0 };
     // SAFETY: the committed model, which `open` accepts below; it is mapped until the end of this test.
-    let status = unsafe {
-        blockspan_model_from_trusted_bytes(file.bytes().as_ptr(), file.bytes().len(), &mut model, null_mut())
-    };
+    let status =
+        unsafe { blockspan_model_from_trusted_bytes(file.as_ptr(), file.len(), &mut model, null_mut()) };
     assert_eq!(status, Status::Ok);
     let opened = open();
     let mut expected = info;

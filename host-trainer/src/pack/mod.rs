@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use blockspan_engine::Model;
 use blockspan_engine::format::{Config as FileConfig, Kind, SectionId, WordDtype, section_ids};
+use blockspan_engine::{AlignedBytes, Model};
 use blockspan_kernels::matrix;
 
 use crate::checkpoint::{self, Reader};
@@ -25,7 +25,6 @@ pub use calibrate::{Calibration, smoothing};
 use quantize::halves;
 pub(crate) use quantize::{quantize_rows, weight_scale};
 use tokenizer::TokenizerSections;
-pub use writer::Aligned;
 
 /// Columns of a panel of an input-block matrix: the fastest of 256, 512 and 1024 (benchmarks/RESULTS.md).
 const PANEL_COLS: usize = 512;
@@ -102,7 +101,7 @@ pub fn pack(directory: &Path, out: &Path, options: &Options) -> Result<Report> {
 ///
 /// # Errors
 /// As for [`pack`].
-pub fn pack_to_bytes(directory: &Path, options: &Options) -> Result<(Aligned, Report)> {
+pub fn pack_to_bytes(directory: &Path, options: &Options) -> Result<(AlignedBytes, Report)> {
     let config = Config::read(directory)?;
     let reader = Reader::open(directory)?;
     ensure!(

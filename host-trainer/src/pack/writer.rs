@@ -1,39 +1,11 @@
 //! Header, section table and sections as one file.
 
-use core::ops::Deref;
-
 use anyhow::{Result, anyhow};
 use blockspan_engine::format::{ALIGN, Config, ENTRY_LEN, Entry, HEADER_LEN, section_ids};
-use blockspan_engine::xxh64;
-
-/// Bytes that start at a multiple of 64 in memory, as the engine wants them.
-#[derive(Debug)]
-pub struct Aligned {
-    /// `skip` bytes, then the content.
-    bytes: Vec<u8>,
-    skip: usize,
-}
-
-impl From<&[u8]> for Aligned {
-    fn from(content: &[u8]) -> Self {
-        let mut bytes: Vec<u8> = Vec::with_capacity(content.len() + ALIGN);
-        let skip = bytes.as_ptr().addr().wrapping_neg() % ALIGN;
-        bytes.resize(skip, 0);
-        bytes.extend_from_slice(content);
-        Self { bytes, skip }
-    }
-}
-
-impl Deref for Aligned {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        self.bytes.get(self.skip..).unwrap_or(&[])
-    }
-}
+use blockspan_engine::{AlignedBytes, xxh64};
 
 /// The whole file; `sections` in the order of [`section_ids`].
-pub(super) fn file(config: &Config, sections: &[Vec<u8>]) -> Result<Aligned> {
+pub(super) fn file(config: &Config, sections: &[Vec<u8>]) -> Result<AlignedBytes> {
     let mut table = Vec::new();
     let mut offset = (HEADER_LEN + ENTRY_LEN * sections.len()).next_multiple_of(ALIGN);
     for (id, section) in section_ids(config.layers).zip(sections) {
@@ -45,7 +17,7 @@ pub(super) fn file(config: &Config, sections: &[Vec<u8>]) -> Result<Aligned> {
     let header = config
         .header(offset as u64, &table)
         .map_err(|reason| anyhow!("the format does not allow this model: {reason}"))?;
-    let mut bytes = Vec::with_capacity(offset);
+    let mut bytes = Vec::with_capacity(offset + ALIGN);
     bytes.extend(header);
     bytes.extend(table);
     for section in sections {
@@ -53,5 +25,5 @@ pub(super) fn file(config: &Config, sections: &[Vec<u8>]) -> Result<Aligned> {
         bytes.extend(section);
     }
     bytes.resize(offset, 0);
-    Ok(Aligned::from(bytes.as_slice()))
+    Ok(AlignedBytes::from(bytes))
 }

@@ -1,6 +1,7 @@
 //! The packed bytes: header, arrays, validation.
 
 use core::fmt;
+use core::ops::Range;
 use core::str::FromStr;
 
 use super::{InputBlock, Matrix, OutputBlock};
@@ -289,11 +290,13 @@ impl<'a> PackedMatrix<'a> {
         Ok(Self { bytes })
     }
 
-    /// Checks the header and the length, and takes the contents on trust: the same time for every matrix.
+    /// The matrix at `range` of trusted bytes: checks the header and the length, and takes the contents on trust, in
+    /// the same time for every matrix.
     ///
     /// # Errors
     /// [`MatrixError`], as [`validate`](Self::validate).
-    pub fn trust(bytes: &'a [u8], _: &Trusted) -> Result<Self, MatrixError> {
+    pub fn trust(trusted: &Trusted<'a>, range: Range<usize>) -> Result<Self, MatrixError> {
+        let bytes = trusted.bytes().get(range).ok_or(MatrixError(LENGTH))?;
         let arrays = Shape::read(bytes)?.arrays(bytes);
         arrays.map(|_| Self { bytes }).ok_or(MatrixError(LENGTH))
     }

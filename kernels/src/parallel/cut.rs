@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use super::Parallel;
+use super::{MAX_THREADS, Parallel};
 use crate::ShapeError;
 use crate::layout::TokenTiles;
 
@@ -171,10 +171,10 @@ unsafe impl<T: Send> Send for Pool<'_, T> {}
 unsafe impl<T: Send> Sync for Pool<'_, T> {}
 
 impl<'a, T> Pool<'a, T> {
-    /// Slots of `each` elements, as many as `slice` holds, at most 32; `busy` is the pool's and starts at 0.
+    /// Slots of `each` elements, as many as `slice` holds, at most [`MAX_THREADS`]; `busy` is the pool's and starts at 0.
     pub fn new(slice: &'a mut [T], each: usize, busy: &'a mut AtomicU32) -> Self {
         *busy.get_mut() = 0;
-        let slots = slice.len().checked_div(each).unwrap_or(0).min(32);
+        let slots = slice.len().checked_div(each).unwrap_or(0).min(MAX_THREADS);
         Self { start: slice.as_mut_ptr(), each, slots, busy, slice: PhantomData }
     }
 }

@@ -1,7 +1,7 @@
 //! A pool of threads: created once, parked between calls, no allocation per call.
 
 use std::boxed::Box;
-
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::vec::Vec;
@@ -11,7 +11,7 @@ use core::fmt;
 use core::hint;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use super::Parallel;
+use super::{MAX_THREADS, Parallel};
 
 /// How often a thread looks for work (or for the others' end) before it sleeps (or yields): some 20 µs, longer
 /// than the pauses between the steps of one forward pass.
@@ -54,7 +54,15 @@ unsafe impl Send for Shared {}
 
 impl ThreadPool {
     /// A pool in which `threads` threads work: the caller and `threads − 1` others.
-    pub fn new(threads: usize) -> std::io::Result<Self> {
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidInput`] unless there are 1 to [`MAX_THREADS`]; the operating system's, if it starts no
+    /// more threads.
+    pub fn new(threads: usize) -> io::Result<Self> {
+        if !(1..=MAX_THREADS).contains(&threads) {
+            let reason = std::format!("a pool has 1 to {MAX_THREADS} threads");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
         let shared = Arc::new(Shared {
             state: AtomicU64::new(CLOSED),
             job: UnsafeCell::new(Job { task: None, n: 0 }),

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use blockspan_engine::span::MAX_N_BEST;
-use blockspan_engine::{Answer, Error, Model, Options, Runtime, Session, ThreadPool};
+use blockspan_engine::{Answer, AnswerOptions, Error, Model, Parallel, Runtime, Session, ThreadPool};
 use blockspan_squad::Dataset;
 use blockspan_tests::hostile::Bytes;
 use blockspan_tests::{default_model, fixture, packed_tiny};
@@ -55,7 +55,7 @@ fn compare(
     session: &mut Session<'_>,
     question: &str,
     passage: &str,
-    options: &Options,
+    options: &AnswerOptions,
     features: &[Features],
 ) -> Result<Postprocessed> {
     let threshold = Some(options.null_threshold).filter(|threshold| *threshold < f32::INFINITY);
@@ -96,14 +96,18 @@ fn tiny_models_with_all_options() -> Result<()> {
     {
         let bytes = Bytes::new(&packed_tiny(name)?);
         let model = Model::parse(bytes.get())?;
-        let mut workspace = vec![0; model.workspace_len(max_seq_len)];
+        let mut workspace = vec![0; model.workspace_len(max_seq_len, 1)];
         let mut session = Session::with(&model, max_seq_len, &mut workspace, Runtime::default())?;
         for passage in passages {
             let features = features(&mut session, QUESTION, passage, max_seq_len, doc_stride)?;
             assert!(features.len() > 1 || max_seq_len == 128 || passage.len() < 100, "{name}");
             for (n_best, max_answer_len) in [(20, 30), (1, 30), (3, 30), (15, 30), (7, 2), (64, 5)] {
-                let mut options =
-                    Options { n_best, max_answer_len, doc_stride: Some(doc_stride), ..Options::default() };
+                let mut options = AnswerOptions {
+                    n_best,
+                    max_answer_len,
+                    doc_stride: Some(doc_stride),
+                    ..AnswerOptions::default()
+                };
                 let expected = compare(&mut session, QUESTION, passage, &options, &features).context(name)?;
                 let Some(best) = expected.spans.first() else { continue };
                 let (null_diff, kept) = (expected.null_score - best.score, expected.spans.len());
@@ -138,9 +142,9 @@ fn a_passage_of_a_megabyte() -> Result<()> {
     let (max_seq_len, doc_stride) = (128, 32);
     let bytes = Bytes::new(&packed_tiny("output-block")?);
     let model = Model::parse(bytes.get())?;
-    let mut workspace = vec![0; model.workspace_len(max_seq_len)];
+    let mut workspace = vec![0; model.workspace_len(max_seq_len, 1)];
     let mut session = Session::with(&model, max_seq_len, &mut workspace, Runtime::default())?;
-    let options = Options { doc_stride: Some(doc_stride), ..Options::default() };
+    let options = AnswerOptions { doc_stride: Some(doc_stride), ..AnswerOptions::default() };
     let mut windows = Vec::new();
     for passage in ["the Amazon is 6,400 km long .", &long, "the Amazon is 6,400 km long ."] {
         let features = features(&mut session, QUESTION, passage, max_seq_len, doc_stride)?;
@@ -160,20 +164,19 @@ fn every_question_of_a_data_set() -> Result<()> {
     let model = Model::parse(&bytes)?;
     let (max_seq_len, doc_stride) = (model.config().max_seq_len, model.config().doc_stride);
     let pool = ThreadPool::new(2)?;
-    let mut workspace =
-        vec![0; model.workspace_len(max_seq_len) + model.workspace_len_per_thread(max_seq_len)];
+    let mut workspace = vec![0; model.workspace_len(max_seq_len, pool.threads())];
     let runtime = Runtime { parallel: &pool, ..Runtime::default() };
     let mut session = Session::with(&model, max_seq_len, &mut workspace, runtime)?;
     let (mut questions, mut windows) = (0, 0);
     for (paragraph, question) in dataset.questions() {
         let (id, question, passage) = (&question.id, &question.question, &paragraph.context);
-        let asked = session.answer(question, passage, &Options::default(), &mut []);
+        let asked = session.answer(question, passage, &AnswerOptions::default(), &mut []);
         if let Err(Error::EmptyQuestion | Error::EmptyPassage | Error::QuestionTooLong { .. }) = asked {
             continue;
         }
         let features = features(&mut session, question, passage, max_seq_len, doc_stride)?;
         for null_threshold in [f32::INFINITY, 0.0] {
-            let options = Options { null_threshold, ..Options::default() };
+            let options = AnswerOptions { null_threshold, ..AnswerOptions::default() };
             compare(&mut session, question, passage, &options, &features).with_context(|| id.clone())?;
         }
         questions += 1;

@@ -4,7 +4,7 @@
 use core::fmt::{self, Display, Write};
 
 use blockspan_engine::tokenizer::Token;
-use blockspan_engine::{Answer, Kernels, Model, Options, Runtime, Serial, Session};
+use blockspan_engine::{Answer, AnswerOptions, Kernels, Model, Runtime, Serial, Session};
 
 /// Tokens of a window: the passage takes two.
 const MAX_TOKENS: usize = 64;
@@ -35,7 +35,7 @@ pub fn run(model: &[u8], workspace: &mut [u8], kernels: &dyn Kernels, out: &mut 
     };
 
     writeln!(out, "question: {QUESTION}")?;
-    let options = Options { doc_stride: Some(DOC_STRIDE), ..Options::default() };
+    let options = AnswerOptions { doc_stride: Some(DOC_STRIDE), ..AnswerOptions::default() };
     let mut answers = [Answer::default(); 3];
     let outcome = match session.answer(QUESTION, PASSAGE, &options, &mut answers) {
         Ok(outcome) => outcome,
