@@ -8,7 +8,7 @@ use blockspan_trainer::config::{Config, layer_prefix};
 use blockspan_trainer::features::WindowOptions;
 use blockspan_trainer::model::{BertForQuestionAnswering, Input, Variables};
 use blockspan_trainer::pack::{self, Calibration, Options};
-use blockspan_trainer::smoothing::Smoothing;
+use blockspan_trainer::quantization::Smoothing;
 use candle_core::Device;
 
 /// A feature of the residual stream, and how large LayerNorm's bias makes it.

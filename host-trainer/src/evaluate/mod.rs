@@ -11,10 +11,9 @@ use blockspan_engine::span::MAX_N_BEST;
 use blockspan_squad::{Dataset, NullScores, Scores, evaluate_null};
 use candle_core::Device;
 
-use crate::batches::{Batch, by_length};
 use crate::checkpoint;
 use crate::config::Config;
-use crate::features::{Feature, Labels, WindowOptions, features};
+use crate::features::{Batch, Feature, Labels, WindowOptions, by_length, features};
 use crate::model::{BertForQuestionAnswering, Variables};
 use crate::tokenizer::Tokenizer;
 

@@ -8,8 +8,8 @@ use candle_core::{DType, Device, Tensor};
 use super::Variables;
 use super::layer::{DropoutRates, Dropouts, Layer, LayerNorm, Linear};
 use crate::config::{Config, layer_prefix};
-use crate::ops::{self, Grid};
-use crate::smoothing::Smoothing;
+use crate::ops;
+use crate::quantization::{Grid, Smoothing};
 
 /// Added to the score of a padding key; its probability is then exactly 0.
 const PADDING_BIAS: f64 = -1e9;

@@ -7,7 +7,8 @@ use candle_core::{DType, Tensor};
 
 use super::Variables;
 use crate::config::{Config, layer_prefix};
-use crate::ops::{self, Dropout, Grid, derive_key};
+use crate::ops::{self, Dropout, derive_key};
+use crate::quantization::Grid;
 
 /// The shares of values that training drops by chance.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

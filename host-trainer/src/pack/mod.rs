@@ -2,7 +2,6 @@
 //! left out, the tokenizer in the engine's own tables.
 
 mod calibrate;
-mod quantize;
 pub mod tokenizer;
 mod writer;
 
@@ -19,11 +18,9 @@ use crate::config::{Config, HEAD_WEIGHT, layer_prefix};
 use crate::features::WindowOptions;
 use crate::inspect::Inspection;
 use crate::prune::pattern::{BLOCK, Blocks, Pattern};
-use crate::smoothing::Smoothing;
+use crate::quantization::{Smoothing, halves, quantize_weights};
 use crate::tokenizer::{check_vocabulary, read_tokenizer};
 pub use calibrate::{Calibration, smoothing};
-use quantize::halves;
-pub(crate) use quantize::{quantize_rows, weight_scale};
 use tokenizer::TokenizerSections;
 pub use writer::Aligned;
 
@@ -267,7 +264,7 @@ impl Packer<'_> {
         if self.options.embeddings == WordDtype::F16 {
             return halves(values);
         }
-        let (quantized, scales) = quantize_rows(values, self.hidden);
+        let (quantized, scales) = quantize_weights(values, self.hidden);
         let mut bytes: Vec<u8> = scales.iter().flat_map(|s| s.to_le_bytes()).collect();
         bytes.resize(bytes.len().next_multiple_of(blockspan_engine::format::ALIGN), 0);
         bytes.extend(quantized.iter().map(|q| q.cast_unsigned()));
@@ -284,7 +281,7 @@ impl Packer<'_> {
             }
         }
         let bias = self.get(&format!("{name}.bias"))?;
-        let (quantized, scales) = quantize_rows(&weights, cols);
+        let (quantized, scales) = quantize_weights(&weights, cols);
         let bytes = match self.pattern {
             Pattern::OutputBlock => matrix::pack_output_block(&quantized, cols, &scales, &bias),
             Pattern::InputBlock => {

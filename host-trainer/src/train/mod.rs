@@ -8,6 +8,7 @@ mod memory;
 pub mod metrics;
 pub mod optimizer;
 mod options;
+mod order;
 mod progress;
 pub mod report;
 pub mod schedule;

@@ -8,7 +8,7 @@ use blockspan_squad::Dataset;
 use candle_core::Device;
 
 use super::{Options, Pruning};
-use crate::batches;
+use crate::calibration;
 use crate::checkpoint::{self, Parameters};
 use crate::config::Config;
 use crate::features::{Feature, Labels, features};
@@ -49,9 +49,9 @@ pub(super) fn pruner(
     pad: u32,
     device: &Device,
 ) -> Result<Option<Pruner>> {
-    let Some(Pruning::Plan { plan, calibration }) = options.pruning else { return Ok(None) };
+    let Some(Pruning::Plan { plan, calibration: windows }) = options.pruning else { return Ok(None) };
     let inputs = match plan.score {
-        Score::Obs => batches::calibration(data, calibration, options.batch_size, pad, device)?,
+        Score::Obs => calibration::batches(data, windows, options.batch_size, pad, device)?,
         Score::Magnitude | Score::Taylor => Vec::new(),
     };
     Pruner::new(config, plan, inputs).map(Some)

@@ -11,7 +11,7 @@ use crate::checkpoint;
 use crate::config::Config;
 use crate::model::{BertForQuestionAnswering, Variables};
 use crate::prune::Masks;
-use crate::smoothing::Smoothing;
+use crate::quantization::Smoothing;
 use crate::tokenizer::Tokenizer;
 use crate::train::measure::Measure;
 use crate::train::metrics::Metrics;

@@ -7,9 +7,9 @@ use anyhow::Result;
 use candle_core::Tensor;
 
 use super::Session;
+use crate::calibration;
 use crate::model::{BertForQuestionAnswering, Variables};
 use crate::prune::{Masks, Pruner};
-use crate::smoothing::{self, Smoothing};
 use crate::train::optimizer::Gradients;
 
 impl Session<'_> {
@@ -69,9 +69,9 @@ impl Session<'_> {
         if !self.options.quantized {
             return Ok(());
         }
-        let batches = smoothing::batches(&self.data, self.pad, &self.runtime.device)?;
+        let batches = calibration::smoothing_batches(&self.data, self.pad, &self.runtime.device)?;
         let plain = BertForQuestionAnswering::new(&self.config, &self.variables, &BTreeMap::new())?;
-        self.smoothing = Some(Smoothing::measure(&plain, &self.variables, &batches)?);
+        self.smoothing = Some(calibration::measure_smoothing(&plain, &self.variables, &batches)?);
         let masks = core::mem::take(&mut self.masks);
         self.install(masks)
     }

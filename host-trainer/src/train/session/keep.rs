@@ -12,7 +12,7 @@ use crate::checkpoint::{self, Parameters};
 use crate::config::Matrix;
 use crate::prune::pattern::Census;
 use crate::prune::{Pruner, assert_pruned};
-use crate::smoothing::Smoothing;
+use crate::quantization::Smoothing;
 use crate::train::metrics::{self, Record};
 use crate::train::state::Best;
 use crate::train::{report, tensors};

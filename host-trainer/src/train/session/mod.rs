@@ -15,16 +15,16 @@ use self::keep::Evaluated;
 use self::step::Step;
 use super::measure::Measure;
 use super::metrics::{Metrics, Record};
+use super::order::shuffled;
 use super::progress::{Progress, Standing};
 use super::state::State;
 use super::store::Store;
 use super::{Alone, Exchange, Interrupt, Options, Report};
-use crate::batches::shuffled;
 use crate::config::Config;
 use crate::features::Feature;
 use crate::model::{BertForQuestionAnswering, Variables};
 use crate::prune::{Masks, Pruner, assert_pruned};
-use crate::smoothing::Smoothing;
+use crate::quantization::Smoothing;
 use crate::train::optimizer::AdamW;
 
 /// Where a run happens.

@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 
 use super::Session;
 use super::install::observe;
-use crate::batches::Batch;
+use crate::features::Batch;
 use crate::ops::derive_key;
 use crate::train::loss::loss;
 use crate::train::memory::with_less_memory;
