@@ -29,7 +29,7 @@ const PANEL_COLS: usize = 512;
 
 /// How to pack.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct PackOptions {
     /// How word embeddings are stored.
     pub embeddings: WordDtype,
     /// Default window of the packed model, tokens; at most its positions.
@@ -44,7 +44,7 @@ pub struct Options {
     pub calibration: Calibration,
 }
 
-impl Default for Options {
+impl Default for PackOptions {
     fn default() -> Self {
         Self {
             embeddings: WordDtype::I8,
@@ -72,7 +72,7 @@ pub struct MatrixReport {
 
 /// What became of a checkpoint.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct PackReport {
     /// The pattern of all matrices.
     pub pattern: Pattern,
     /// The encoder's matrices, in the order of the layers.
@@ -87,9 +87,9 @@ pub struct Report {
 ///
 /// # Errors
 /// A checkpoint that cannot be read, whose zeros follow neither pattern (unless
-/// [`force_dense`](Options::force_dense) is set), or whose tokenizer is not BERT's; a
+/// [`force_dense`](PackOptions::force_dense) is set), or whose tokenizer is not BERT's; a
 /// file that cannot be written. The message names the file and the place.
-pub fn pack(directory: &Path, out: &Path, options: &Options) -> Result<Report> {
+pub fn pack(directory: &Path, out: &Path, options: &PackOptions) -> Result<PackReport> {
     let (bytes, report) = pack_to_bytes(directory, options)?;
     checkpoint::write_atomically(out, &bytes)?;
     Ok(report)
@@ -99,7 +99,7 @@ pub fn pack(directory: &Path, out: &Path, options: &Options) -> Result<Report> {
 ///
 /// # Errors
 /// As for [`pack`].
-pub fn pack_to_bytes(directory: &Path, options: &Options) -> Result<(Aligned, Report)> {
+pub fn pack_to_bytes(directory: &Path, options: &PackOptions) -> Result<(Aligned, PackReport)> {
     let config = Config::read(directory)?;
     let reader = Reader::open(directory)?;
     ensure!(
@@ -135,7 +135,7 @@ pub fn pack_to_bytes(directory: &Path, options: &Options) -> Result<(Aligned, Re
     }
     let bytes = writer::file(&file_config, &sections)?;
     Model::parse(&bytes).map_err(|error| anyhow!("the packed model does not parse: {error}"))?;
-    let report = Report { pattern, matrices, smoothed: smoothing.summary(), file_len: bytes.len() };
+    let report = PackReport { pattern, matrices, smoothed: smoothing.summary(), file_len: bytes.len() };
     Ok((bytes, report))
 }
 
@@ -147,7 +147,7 @@ fn tokenizer_sections(directory: &Path, config: &Config) -> Result<TokenizerSect
 }
 
 /// The pattern of the encoder's zeros; output-block for a dense encoder, which either can hold.
-fn pattern(inspection: &Inspection, options: &Options) -> Result<Pattern> {
+fn pattern(inspection: &Inspection, options: &PackOptions) -> Result<Pattern> {
     match inspection.pattern() {
         Ok(found) => Ok(found.unwrap_or(Pattern::OutputBlock)),
         Err(_) if options.force_dense => Ok(inspection.total().closest()),
@@ -159,7 +159,7 @@ fn pattern(inspection: &Inspection, options: &Options) -> Result<Pattern> {
 
 fn file_config(
     config: &Config,
-    options: &Options,
+    options: &PackOptions,
     pattern: Pattern,
     tokenizer: &TokenizerSections,
 ) -> FileConfig {
@@ -182,7 +182,7 @@ fn file_config(
     }
 }
 
-fn metadata(directory: &Path, options: &Options) -> String {
+fn metadata(directory: &Path, options: &PackOptions) -> String {
     let source = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let own = [
         ("packed_by".to_owned(), concat!("blockspan-trainer ", env!("CARGO_PKG_VERSION")).to_owned()),
@@ -200,7 +200,7 @@ struct Packer<'a> {
     shapes: BTreeMap<String, Vec<usize>>,
     hidden: usize,
     pattern: Pattern,
-    options: &'a Options,
+    options: &'a PackOptions,
     smoothing: &'a Smoothing,
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use blockspan_squad::Dataset;
 use candle_core::Device;
 
-use super::{Options, Pruning};
+use super::options::{FinetuneOptions, Pruning};
 use crate::calibration;
 use crate::checkpoint::{self, Parameters};
 use crate::config::Config;
@@ -17,7 +17,7 @@ use crate::prune::{self, Masks, Pruner, Score};
 use crate::tokenizer::Tokenizer;
 
 /// The windows of all training files, one after another.
-pub(super) fn training_features(options: &Options, tokenizer: &Tokenizer) -> Result<Vec<Feature>> {
+pub(super) fn training_features(options: &FinetuneOptions, tokenizer: &Tokenizer) -> Result<Vec<Feature>> {
     let mut all = Vec::new();
     for path in &options.train {
         let dataset = Dataset::read(path)?;
@@ -30,7 +30,11 @@ pub(super) fn training_features(options: &Options, tokenizer: &Tokenizer) -> Res
 }
 
 /// The masks with which a run begins: those of the checkpoint that it locks. What they prune is set to 0.
-pub(super) fn first_masks(options: &Options, config: &Config, parameters: &mut Parameters) -> Result<Masks> {
+pub(super) fn first_masks(
+    options: &FinetuneOptions,
+    config: &Config,
+    parameters: &mut Parameters,
+) -> Result<Masks> {
     let masks = match options.pruning {
         None | Some(Pruning::Plan { .. }) => Masks::new(),
         Some(Pruning::Lock { pattern }) => {
@@ -43,7 +47,7 @@ pub(super) fn first_masks(options: &Options, config: &Config, parameters: &mut P
 
 /// What prunes in the course of a run, with every n-th window of the data to measure by.
 pub(super) fn pruner(
-    options: &Options,
+    options: &FinetuneOptions,
     config: &Config,
     data: &[Feature],
     pad: u32,
@@ -61,7 +65,7 @@ pub(super) fn pruner(
 pub(super) fn load_teacher(
     path: &Path,
     student: &Config,
-    options: &Options,
+    options: &FinetuneOptions,
     device: &Device,
 ) -> Result<BertForQuestionAnswering> {
     let config = Config::read(path)?;
