@@ -14,9 +14,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use blockspan_trainer::allocator;
-use blockspan_trainer::batches::Batch;
 use blockspan_trainer::checkpoint;
 use blockspan_trainer::config::Config;
+use blockspan_trainer::features::Batch;
 use blockspan_trainer::model::{BertForQuestionAnswering, DropoutRates, Input, Variables};
 use blockspan_trainer::ops::derive_key;
 use blockspan_trainer::train::loss::{Weights, loss};

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod allocator;
-pub mod batches;
+pub mod calibration;
 pub mod checkpoint;
 pub mod config;
 pub mod evaluate;
@@ -12,7 +12,7 @@ pub mod model;
 pub mod ops;
 pub mod pack;
 pub mod prune;
-pub mod smoothing;
+pub mod quantization;
 pub mod tokenizer;
 pub mod train;
 pub mod verify;

@@ -9,7 +9,7 @@ use candle_core::Device;
 use rayon::prelude::*;
 
 use crate::config::Config;
-use crate::evaluate::{Evaluation, Logits, Network, Options, logits, predictions};
+use crate::evaluate::{EvaluateOptions, Evaluation, Logits, Network, logits, predictions};
 use crate::features::{Feature, Labels, features};
 use crate::tokenizer::Tokenizer;
 
@@ -64,7 +64,7 @@ pub fn verify(
     directory: &Path,
     packed: &Path,
     dataset: &Dataset,
-    options: Options,
+    options: EvaluateOptions,
     device: &Device,
 ) -> Result<Verification> {
     options.check()?;

@@ -11,7 +11,9 @@ use blockspan_trainer::features::WindowOptions;
 use blockspan_trainer::train::loss::Weights;
 use blockspan_trainer::train::optimizer::AdamWOptions;
 use blockspan_trainer::train::schedule::{Decay, Schedule};
-use blockspan_trainer::train::{Exchange, Options, Report, Runtime, Saving, finetune, metrics};
+use blockspan_trainer::train::{
+    Exchange, FinetuneOptions, FinetuneReport, Runtime, Saving, finetune, metrics,
+};
 use candle_core::{DType, Device, Tensor};
 
 const WORKERS: usize = 2;
@@ -37,7 +39,7 @@ impl Exchange for Threads {
         WORKERS
     }
 
-    fn sum(&mut self, tensors: &mut [&mut Tensor]) -> Result<()> {
+    fn all_reduce_sum(&mut self, tensors: &mut [&mut Tensor]) -> Result<()> {
         self.middle.given.lock().expect("a lock")[self.rank] =
             tensors.iter().map(|t| (**t).clone()).collect();
         self.middle.barrier.wait();
@@ -52,8 +54,8 @@ impl Exchange for Threads {
     }
 }
 
-fn options(root: &Path, out: &str, batch_size: usize) -> Options {
-    Options {
+fn options(root: &Path, out: &str, batch_size: usize) -> FinetuneOptions {
+    FinetuneOptions {
         base: root.join("base"),
         train: vec![root.join("data.json")],
         out: root.join(out),
@@ -104,7 +106,7 @@ fn two_workers_equal_one_with_twice_the_batch() -> Result<()> {
     finetune(&options(root, "one", 4), Runtime::on(&Device::Cpu))?;
     let middle =
         Arc::new(Middle { given: Mutex::new(vec![Vec::new(); WORKERS]), barrier: Barrier::new(WORKERS) });
-    let reports: Vec<Report> = std::thread::scope(|scope| {
+    let reports: Vec<FinetuneReport> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..WORKERS)
             .map(|rank| {
                 let exchange = Threads { rank, middle: Arc::clone(&middle) };

@@ -4,7 +4,7 @@ mod common;
 
 use anyhow::Result;
 use blockspan_squad::Dataset;
-use blockspan_trainer::evaluate::{Logits, Options, predictions, texts};
+use blockspan_trainer::evaluate::{EvaluateOptions, Logits, predictions, texts};
 use blockspan_trainer::features::{Feature, Labels, WindowOptions, features};
 use blockspan_trainer::tokenizer::Tokenizer;
 
@@ -96,7 +96,7 @@ fn answers_are_pooled_over_windows() -> Result<()> {
             logits
         })
         .collect();
-    let predicted = predictions(&dataset, &windows, &logits, Options::default());
+    let predicted = predictions(&dataset, &windows, &logits, EvaluateOptions::default());
     assert_eq!(blockspan_squad::evaluate(&dataset, &texts(&predicted)).exact_match, 100.0, "{predicted:?}");
     Ok(())
 }

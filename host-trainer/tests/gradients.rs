@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use blockspan_squad::Dataset;
-use blockspan_trainer::batches::Batch;
-use blockspan_trainer::features::{Labels, WindowOptions, features};
+use blockspan_trainer::features::{Batch, Labels, WindowOptions, features};
 use blockspan_trainer::model::{BertForQuestionAnswering, Variables};
 use blockspan_trainer::tokenizer::Tokenizer;
 use blockspan_trainer::train::loss::{Weights, loss};

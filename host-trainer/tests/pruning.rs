@@ -4,9 +4,8 @@ mod common;
 
 use anyhow::Result;
 use blockspan_squad::Dataset;
-use blockspan_trainer::batches::Batch;
 use blockspan_trainer::config::Config;
-use blockspan_trainer::features::{Labels, WindowOptions, features};
+use blockspan_trainer::features::{Batch, Labels, WindowOptions, features};
 use blockspan_trainer::model::{BertForQuestionAnswering, Input, Variables};
 use blockspan_trainer::prune::pattern::{Blocks, Pattern};
 use blockspan_trainer::prune::{Masks, Plan, Pruner, Ramp, Scope, Score, Statistics, assert_pruned, lock};

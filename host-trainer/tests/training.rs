@@ -11,20 +11,22 @@ use std::rc::Rc;
 use anyhow::{Context, Result};
 use blockspan_squad::Dataset;
 use blockspan_trainer::checkpoint;
-use blockspan_trainer::evaluate::{self, evaluate};
+use blockspan_trainer::evaluate::{EvaluateOptions, evaluate};
 use blockspan_trainer::features::WindowOptions;
 use blockspan_trainer::prune::pattern::{Census, Pattern};
 use blockspan_trainer::prune::{Plan, Ramp, Score};
 use blockspan_trainer::train::loss::Weights;
 use blockspan_trainer::train::optimizer::AdamWOptions;
 use blockspan_trainer::train::schedule::{Decay, Schedule};
-use blockspan_trainer::train::{Fits, Options, Pruning, Report, Runtime, Saving, finetune, metrics};
+use blockspan_trainer::train::{
+    FinetuneOptions, FinetuneReport, Fits, Pruning, Runtime, Saving, finetune, metrics,
+};
 use candle_core::{DType, Device};
 
 const WINDOWS: WindowOptions = WindowOptions { max_seq_len: 24, doc_stride: 8 };
 
-fn options(root: &Path, out: &str, epochs: usize, pruning: Option<Pruning>) -> Options {
-    Options {
+fn options(root: &Path, out: &str, epochs: usize, pruning: Option<Pruning>) -> FinetuneOptions {
+    FinetuneOptions {
         base: root.join("base"),
         train: vec![root.join("data.json")],
         out: root.join(out),
@@ -52,7 +54,7 @@ fn options(root: &Path, out: &str, epochs: usize, pruning: Option<Pruning>) -> O
     }
 }
 
-fn run(options: &Options) -> Result<Report> {
+fn run(options: &FinetuneOptions) -> Result<FinetuneReport> {
     finetune(options, Runtime::on(&Device::Cpu))
 }
 
@@ -78,7 +80,7 @@ fn pruned_weights_are_exactly_zero_after_training_and_locking() -> Result<()> {
         assert_eq!(after.iter().map(|c| c.zeros).sum::<usize>(), pruned);
         assert!(after.iter().all(|c| c.sparsity() == 0.75 && c.explained(pattern) == 1.0), "{after:?}");
 
-        let lock = Options {
+        let lock = FinetuneOptions {
             base: root.path().join("sparse"),
             teacher: Some(root.path().join("base")),
             ..options(root.path(), "locked", 2, Some(Pruning::Lock { pattern: None }))
@@ -105,7 +107,7 @@ fn every_score_prunes_along_the_ramp_to_the_target() -> Result<()> {
         let plan = Plan { score, ramp, ..Plan::one_shot(Pattern::OutputBlock, 0.75) };
         let pruning = Some(Pruning::Plan { plan, calibration: 4 });
         let saving = Saving { overwrite: true, ..Saving::default() };
-        let report = run(&Options { saving, ..options(root.path(), "out", 6, pruning) })?;
+        let report = run(&FinetuneOptions { saving, ..options(root.path(), "out", 6, pruning) })?;
         assert_eq!(report.pruned, 2 * (4 * 256 + 2 * 512) * 3 / 4, "{score}");
         let after = census(&root.path().join("out"))?;
         assert!(after.iter().all(|c| c.sparsity() == 0.75 && c.explained(plan.pattern) == 1.0), "{after:?}");
@@ -131,10 +133,10 @@ fn the_loss_falls_and_the_answers_are_learnt() -> Result<()> {
     let first = run(&options(root.path(), "short", 1, None))?;
     // Less dropout than a large network bears: 16 features cannot spare many.
     let dropout = (Some(0.02), Some(0.02));
-    let last = run(&Options { dropout, ..options(root.path(), "long", 60, None) })?;
+    let last = run(&FinetuneOptions { dropout, ..options(root.path(), "long", 60, None) })?;
     assert!(last.loss < 0.2 * first.loss, "{} then {}", first.loss, last.loss);
     let dataset = Dataset::read(root.path().join("data.json"))?;
-    let options = evaluate::Options { windows: WINDOWS, ..evaluate::Options::default() };
+    let options = EvaluateOptions { windows: WINDOWS, ..EvaluateOptions::default() };
     let evaluation = evaluate(&root.path().join("long"), &dataset, options, &Device::Cpu)?;
     assert_eq!(evaluation.scores.exact_match, 100.0, "{:?}", evaluation.predicted);
     Ok(())
@@ -147,7 +149,7 @@ fn a_seed_repeats_the_run_bit_for_bit() -> Result<()> {
     let pruning = Some(Pruning::one_shot(Pattern::OutputBlock, 0.5));
     let trained = |out: &str, seed| -> Result<Vec<u8>> {
         let teacher = Some(root.path().join("base"));
-        run(&Options { seed, teacher, ..options(root.path(), out, 2, pruning) })?;
+        run(&FinetuneOptions { seed, teacher, ..options(root.path(), out, 2, pruning) })?;
         Ok(std::fs::read(root.path().join(out).join("model.safetensors"))?)
     };
     let first = trained("a", 1)?;
@@ -162,9 +164,11 @@ fn quantized_training_learns_and_keeps_its_zeros() -> Result<()> {
     common::write_base(root.path(), 3);
     let dropout = (Some(0.0), Some(0.0));
     let pruning = Some(Pruning::one_shot(Pattern::OutputBlock, 0.5));
-    let quantized = Options { quantized: true, dropout, ..options(root.path(), "quantized", 60, pruning) };
+    let quantized =
+        FinetuneOptions { quantized: true, dropout, ..options(root.path(), "quantized", 60, pruning) };
     let report = run(&quantized)?;
-    let plain = run(&Options { quantized: false, out: root.path().join("plain"), ..quantized.clone() })?;
+    let plain =
+        run(&FinetuneOptions { quantized: false, out: root.path().join("plain"), ..quantized.clone() })?;
     assert_eq!(report.pruned, plain.pruned);
     assert!(report.loss != plain.loss, "the flag does nothing");
     assert!(report.loss < 0.2, "{}", report.loss);
@@ -182,7 +186,7 @@ fn dropout_is_applied_while_training_only() -> Result<()> {
     let root = tempfile::tempdir()?;
     common::write_base(root.path(), 4);
     let trained = |out: &str, dropout| -> Result<Vec<u8>> {
-        run(&Options { dropout, ..options(root.path(), out, 1, None) })?;
+        run(&FinetuneOptions { dropout, ..options(root.path(), out, 1, None) })?;
         Ok(std::fs::read(root.path().join(out).join("model.safetensors"))?)
     };
     let none = trained("none", (Some(0.0), Some(0.0)))?;
@@ -193,7 +197,7 @@ fn dropout_is_applied_while_training_only() -> Result<()> {
     assert!(configured == trained("both", (Some(0.1), Some(0.1)))?, "10 % is the default of both");
     let dataset = Dataset::read(root.path().join("data.json"))?;
     let measured = || -> Result<_> {
-        let options = evaluate::Options { windows: WINDOWS, ..evaluate::Options::default() };
+        let options = EvaluateOptions { windows: WINDOWS, ..EvaluateOptions::default() };
         Ok(evaluate(&root.path().join("configured"), &dataset, options, &Device::Cpu)?.predicted)
     };
     assert_eq!(measured()?, measured()?);
@@ -209,7 +213,7 @@ fn two_small_batches_make_the_step_of_a_large_one() -> Result<()> {
         let plain = options(root.path(), out, 2, None);
         // Where a gradient is nothing but rounding, Adam would make steps of any sign of it.
         let optimizer = AdamWOptions { eps: 1e-4, ..AdamWOptions::default() };
-        run(&Options { batch_size, accumulation, dropout, optimizer, ..plain })?;
+        run(&FinetuneOptions { batch_size, accumulation, dropout, optimizer, ..plain })?;
         Ok(checkpoint::load(&root.path().join(out), &config, 0)?.0)
     };
     let (large, small) = (trained("large", 4, 1)?, trained("small", 2, 2)?);
@@ -241,8 +245,14 @@ fn a_batch_that_memory_is_too_small_for_is_halved_and_the_step_kept() -> Result<
         let plain = options(root, out, 6, Some(Pruning::one_shot(Pattern::OutputBlock, 0.5)));
         // Where a gradient is nothing but rounding, Adam would make steps of any sign of it.
         let optimizer = AdamWOptions { eps: 1e-4, ..AdamWOptions::default() };
-        let options =
-            Options { batch_size, accumulation, dropout, optimizer, shrink_batch: fits.is_some(), ..plain };
+        let options = FinetuneOptions {
+            batch_size,
+            accumulation,
+            dropout,
+            optimizer,
+            shrink_batch: fits.is_some(),
+            ..plain
+        };
         finetune(&options, Runtime { fits, ..Runtime::on(&Device::Cpu) })
     };
     if let Some(root) = std::env::var_os(ROOT) {
@@ -318,7 +328,7 @@ fn without_leave_to_halve_the_batch_memory_that_runs_out_is_an_error() -> Result
 fn frozen_embeddings_stay() -> Result<()> {
     let root = tempfile::tempdir()?;
     let config = common::write_base(root.path(), 5);
-    let frozen = Options { freeze_embeddings: true, ..options(root.path(), "out", 1, None) };
+    let frozen = FinetuneOptions { freeze_embeddings: true, ..options(root.path(), "out", 1, None) };
     run(&frozen)?;
     let (before, _) = checkpoint::load(&root.path().join("base"), &config, 0)?;
     let (after, _) = checkpoint::load(&root.path().join("out"), &config, 0)?;
@@ -336,7 +346,7 @@ fn frozen_embeddings_stay() -> Result<()> {
 fn time_ends_a_run_and_what_was_learnt_is_saved() -> Result<()> {
     let root = tempfile::tempdir()?;
     common::write_base(root.path(), 6);
-    let short = Options {
+    let short = FinetuneOptions {
         max_time: Some(Duration::from_millis(300)),
         saving: Saving { every: Some(Duration::ZERO), ..Saving::default() },
         ..options(root.path(), "out", 1_000_000, None)
@@ -354,24 +364,24 @@ fn time_ends_a_run_and_what_was_learnt_is_saved() -> Result<()> {
 fn what_cannot_be_trained_is_refused() -> Result<()> {
     let root = tempfile::tempdir()?;
     common::write_base(root.path(), 8);
-    let refused = |options: Options| format!("{:#}", run(&options).expect_err("refused"));
+    let refused = |options: FinetuneOptions| format!("{:#}", run(&options).expect_err("refused"));
     let plain = options(root.path(), "out", 1, None);
 
-    let lock = refused(Options { pruning: Some(Pruning::Lock { pattern: None }), ..plain.clone() });
+    let lock = refused(FinetuneOptions { pruning: Some(Pruning::Lock { pattern: None }), ..plain.clone() });
     assert!(lock.contains("no pruned matrix to lock"), "{lock}");
 
     let long = WindowOptions { max_seq_len: 384, doc_stride: 128 };
-    let message = refused(Options { windows: long, ..plain.clone() });
+    let message = refused(FinetuneOptions { windows: long, ..plain.clone() });
     assert!(message.contains("--max-seq-len 384 exceeds the model's 24"), "{message}");
 
     let silent = common::DATA.replacen(r#"[{"text": "tree", "answer_start": 25}]"#, "[]", 1);
     std::fs::write(root.path().join("silent.json"), silent)?;
-    let message = refused(Options { train: vec![root.path().join("silent.json")], ..plain.clone() });
+    let message = refused(FinetuneOptions { train: vec![root.path().join("silent.json")], ..plain.clone() });
     assert!(message.contains("silent.json") && message.contains("question 5: no answer"), "{message}");
 
     let moved = common::DATA.replacen("\"answer_start\": 25", "\"answer_start\": 24", 1);
     std::fs::write(root.path().join("moved.json"), moved)?;
-    let message = refused(Options { train: vec![root.path().join("moved.json")], ..plain });
+    let message = refused(FinetuneOptions { train: vec![root.path().join("moved.json")], ..plain });
     assert!(message.contains("moved.json: article 0, paragraph 1, question 1 (5)"), "{message}");
     assert!(!root.path().join("out").exists(), "nothing is written before a run is known to be possible");
     Ok(())

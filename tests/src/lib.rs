@@ -22,7 +22,7 @@ pub fn fixture(path: &str) -> PathBuf {
 /// # Errors
 /// The fixture cannot be read or packed.
 pub fn packed_tiny(name: &str) -> anyhow::Result<AlignedBytes> {
-    Ok(pack::pack_to_bytes(&fixture(&format!("tiny/{name}")), &pack::Options::default())?.0)
+    Ok(pack::pack_to_bytes(&fixture(&format!("tiny/{name}")), &pack::PackOptions::default())?.0)
 }
 
 /// The default model's bytes, aligned for the engine.

@@ -7,8 +7,8 @@ use blockspan_trainer::checkpoint;
 use blockspan_trainer::config::{Config, layer_prefix};
 use blockspan_trainer::features::WindowOptions;
 use blockspan_trainer::model::{BertForQuestionAnswering, Input, Variables};
-use blockspan_trainer::pack::{self, Calibration, Options};
-use blockspan_trainer::smoothing::Smoothing;
+use blockspan_trainer::pack::{self, Calibration, PackOptions};
+use blockspan_trainer::quantization::Smoothing;
 use candle_core::Device;
 
 /// A feature of the residual stream, and how large LayerNorm's bias makes it.
@@ -53,7 +53,7 @@ fn outliers_do_not_take_the_steps_from_other_features() -> Result<()> {
     let mut distances = Vec::new();
     for calibration in [Calibration::Off, Calibration::OwnTexts, Calibration::File(fixture("questions.json"))]
     {
-        let options = Options { calibration, ..Options::default() };
+        let options = PackOptions { calibration, ..PackOptions::default() };
         let (bytes, report) = pack::pack_to_bytes(directory.path(), &options)?;
         let packed = Model::parse(&bytes)?;
         let mut workspace = vec![0; packed.workspace_len(128, 1)];

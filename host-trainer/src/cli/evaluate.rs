@@ -6,7 +6,7 @@ use anyhow::Result;
 use blockspan_squad::{Dataset, Scores};
 use blockspan_trainer::checkpoint;
 use blockspan_trainer::checkpoint::hub::model_directory;
-use blockspan_trainer::evaluate::{self, Evaluation};
+use blockspan_trainer::evaluate::{self, EvaluateOptions, Evaluation};
 use candle_core::Device;
 use clap::Args;
 
@@ -50,8 +50,8 @@ pub struct DecodingArgs {
 
 impl DecodingArgs {
     /// As the library takes it.
-    pub fn options(&self) -> evaluate::Options {
-        evaluate::Options {
+    pub fn options(&self) -> EvaluateOptions {
+        EvaluateOptions {
             windows: self.windows.options(),
             batch_size: self.batch_size,
             n_best: self.n_best,

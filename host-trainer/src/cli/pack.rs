@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use blockspan_engine::format::WordDtype;
 use blockspan_trainer::checkpoint::hub::model_directory;
-use blockspan_trainer::pack::{self, Calibration};
+use blockspan_trainer::pack::{self, Calibration, PackOptions};
 use clap::{Args, ValueEnum};
 
 use super::windows::WindowArgs;
@@ -53,7 +53,7 @@ pub fn pack_model(args: &Pack) -> Result<()> {
             line.split_once('=').with_context(|| format!("--metadata {line:?}: write it as KEY=VALUE"))?;
         Ok((key.to_owned(), value.to_owned()))
     });
-    let options = pack::Options {
+    let options = PackOptions {
         embeddings: match args.embeddings {
             Embeddings::I8 => WordDtype::I8,
             Embeddings::F16 => WordDtype::F16,

@@ -11,10 +11,9 @@ use blockspan_engine::span::MAX_N_BEST;
 use blockspan_squad::{Dataset, NullScores, Scores, evaluate_null};
 use candle_core::Device;
 
-use crate::batches::{Batch, by_length};
 use crate::checkpoint;
 use crate::config::Config;
-use crate::features::{Feature, Labels, WindowOptions, features};
+use crate::features::{Batch, Feature, Labels, WindowOptions, by_length, features};
 use crate::model::{BertForQuestionAnswering, Variables};
 use crate::tokenizer::Tokenizer;
 
@@ -23,7 +22,7 @@ pub use predict::{NBest, Predicted, predictions, texts};
 
 /// How answers are chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Options {
+pub struct EvaluateOptions {
     /// How passages are cut.
     pub windows: WindowOptions,
     /// Windows that the network reads at once.
@@ -36,9 +35,9 @@ pub struct Options {
     pub null_threshold: f64,
 }
 
-impl Default for Options {
+impl Default for EvaluateOptions {
     fn default() -> Self {
-        Options {
+        EvaluateOptions {
             windows: WindowOptions::default(),
             batch_size: 16,
             n_best: 20,
@@ -48,7 +47,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl EvaluateOptions {
     /// Checks what the types allow but no evaluation can use.
     ///
     /// # Errors
@@ -129,7 +128,7 @@ impl Network {
 pub fn evaluate(
     directory: &Path,
     dataset: &Dataset,
-    options: Options,
+    options: EvaluateOptions,
     device: &Device,
 ) -> Result<Evaluation> {
     options.check()?;

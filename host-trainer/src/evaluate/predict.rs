@@ -6,7 +6,7 @@ use blockspan_engine::span::{Candidate, SpanPool, Window};
 use blockspan_squad::{Dataset, Paragraph};
 use serde::Serialize;
 
-use super::{Logits, Options};
+use super::{EvaluateOptions, Logits};
 use crate::features::Feature;
 
 /// What `run_qa.py` answers where no span can be formed.
@@ -45,7 +45,7 @@ pub fn predictions(
     dataset: &Dataset,
     windows: &[Feature],
     logits: &[Logits],
-    options: Options,
+    options: EvaluateOptions,
 ) -> Vec<Predicted> {
     let null_allowed = dataset.questions().any(|(_, question)| question.is_impossible);
     let mut by_question: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -102,7 +102,7 @@ fn predicted(
     paragraph: &Paragraph,
     spans: &[Candidate],
     null: Option<Candidate>,
-    options: Options,
+    options: EvaluateOptions,
 ) -> Predicted {
     let text = |span: &Candidate| {
         paragraph.context.get(span.start as usize..span.end as usize).unwrap_or_default().to_owned()

@@ -7,9 +7,9 @@ use candle_core::{DType, Device, Tensor};
 
 use super::Variables;
 use super::layer::{DropoutRates, Dropouts, Layer, LayerNorm, Linear};
-use crate::config::{Config, layer_prefix};
-use crate::ops::{self, Grid};
-use crate::smoothing::Smoothing;
+use crate::config::{Config, HEAD_WEIGHT, layer_prefix};
+use crate::ops;
+use crate::quantization::{Grid, Smoothing};
 
 /// Added to the score of a padding key; its probability is then exactly 0.
 const PADDING_BIAS: f64 = -1e9;
@@ -74,8 +74,7 @@ pub struct BertForQuestionAnswering {
 }
 
 impl BertForQuestionAnswering {
-    /// Builds the network over `variables`, whose later changes it sees. `masks` maps the names of
-    /// pruned weights to tensors of 0 and 1 of their shape.
+    /// Builds the network over `variables`, whose later changes it sees; for `masks` see [`Self::set_masks`].
     ///
     /// # Errors
     /// A parameter that is missing.
@@ -83,19 +82,32 @@ impl BertForQuestionAnswering {
         let embedding = |part: &str| -> Result<Tensor> {
             Ok(variables.get(&format!("bert.embeddings.{part}.weight"))?.clone())
         };
-        Ok(BertForQuestionAnswering {
+        let mut model = BertForQuestionAnswering {
             words: embedding("word_embeddings")?,
             positions: embedding("position_embeddings")?,
             token_types: embedding("token_type_embeddings")?,
             embedding_norm: LayerNorm::new(variables, "bert.embeddings.LayerNorm", config.layer_norm_eps)?,
             layers: (0..config.num_hidden_layers)
-                .map(|index| Layer::new(config, variables, masks, index))
+                .map(|index| Layer::new(config, variables, index))
                 .collect::<Result<_>>()?,
-            head: Linear::new(variables, masks, "qa_outputs")?,
+            head: Linear::new(variables, "qa_outputs")?,
             max_tokens: config.max_position_embeddings,
             dtype: DType::F32,
             quantized: false,
-        })
+        };
+        model.set_masks(masks);
+        Ok(model)
+    }
+
+    /// Multiplies weights with masks from now on, in place of those before: `masks` maps the names of pruned weights
+    /// to tensors of 0 and 1 of their shape.
+    pub fn set_masks(&mut self, masks: &BTreeMap<String, Tensor>) {
+        self.head.mask = masks.get(HEAD_WEIGHT).cloned();
+        for (index, layer) in self.layers.iter_mut().enumerate() {
+            for (part, linear) in layer.linears_mut() {
+                linear.mask = masks.get(&format!("{}.{part}.weight", layer_prefix(index))).cloned();
+            }
+        }
     }
 
     /// The same network, computing products and activations in `dtype`; variables, layer normalization, softmax and
@@ -168,15 +180,15 @@ impl BertForQuestionAnswering {
     }
 
     /// Takes batches through the encoder, stage by stage, and shows the inputs of every linear map before the map is
-    /// used: `see` gets the names of the weights that read them and the inputs of each batch, and may change those
+    /// used: `visit` gets the names of the weights that read them and the inputs of each batch, and may change those
     /// weights. Later stages then see what the changed weights make.
     ///
     /// # Errors
-    /// As for [`BertForQuestionAnswering::forward`], and what `see` fails with.
+    /// As for [`BertForQuestionAnswering::forward`], and what `visit` fails with.
     pub fn visit_inputs(
         &self,
         batches: &[Input],
-        mut see: impl FnMut(&[String], &[Tensor]) -> Result<()>,
+        mut visit: impl FnMut(&[String], &[Tensor]) -> Result<()>,
     ) -> Result<()> {
         let none = Dropouts::default();
         let biases = batches.iter().map(Input::bias).collect::<Result<Vec<_>>>()?;
@@ -186,17 +198,17 @@ impl BertForQuestionAnswering {
             let names = |parts: &[&str]| -> Vec<String> {
                 parts.iter().map(|part| format!("{}.{part}.weight", layer_prefix(index))).collect()
             };
-            see(&names(&["attention.self.query", "attention.self.key", "attention.self.value"]), &x)?;
+            visit(&names(&["attention.self.query", "attention.self.key", "attention.self.value"]), &x)?;
             let each = |f: &dyn Fn(usize) -> Result<Tensor>| -> Result<Vec<Tensor>> {
                 (0..batches.len()).map(|batch| detached(f(batch))).collect()
             };
             let context = each(&|batch| layer.context(&x[batch], &biases[batch], none))?;
-            see(&names(&["attention.output.dense"]), &context)?;
-            x = each(&|batch| layer.attended(&x[batch], &context[batch], none))?;
-            see(&names(&["intermediate.dense"]), &x)?;
-            let inner = each(&|batch| layer.inner(&x[batch]))?;
-            see(&names(&["output.dense"]), &inner)?;
-            x = each(&|batch| layer.fed_forward(&x[batch], &inner[batch], none))?;
+            visit(&names(&["attention.output.dense"]), &context)?;
+            x = each(&|batch| layer.attention_output(&x[batch], &context[batch], none))?;
+            visit(&names(&["intermediate.dense"]), &x)?;
+            let inner = each(&|batch| layer.intermediate(&x[batch]))?;
+            visit(&names(&["output.dense"]), &inner)?;
+            x = each(&|batch| layer.output(&x[batch], &inner[batch], none))?;
         }
         Ok(())
     }

@@ -1,13 +1,12 @@
 //! An encoder layer and its parts, in floats or as the packed model computes them.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
 use candle_core::{DType, Tensor};
 
 use super::Variables;
 use crate::config::{Config, layer_prefix};
-use crate::ops::{self, Dropout, Grid, derive_key};
+use crate::ops::{self, Dropout, derive_key};
+use crate::quantization::Grid;
 
 /// The shares of values that training drops by chance.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -42,16 +41,16 @@ impl Dropouts {
 /// A linear map whose weights may be masked.
 pub(super) struct Linear {
     weight: Tensor,
-    mask: Option<Tensor>,
+    /// 1 for a weight that is kept, 0 for one that is pruned.
+    pub mask: Option<Tensor>,
     bias: Tensor,
 }
 
 impl Linear {
-    pub fn new(variables: &Variables, masks: &BTreeMap<String, Tensor>, name: &str) -> Result<Self> {
-        let weight = format!("{name}.weight");
+    pub fn new(variables: &Variables, name: &str) -> Result<Self> {
         Ok(Linear {
-            mask: masks.get(&weight).cloned(),
-            weight: variables.get(&weight)?.clone(),
+            mask: None,
+            weight: variables.get(&format!("{name}.weight"))?.clone(),
             bias: variables.get(&format!("{name}.bias"))?.clone(),
         })
     }
@@ -101,10 +100,10 @@ pub(super) struct Layer {
     query: Linear,
     key: Linear,
     value: Linear,
-    attention_output: Linear,
+    attention_dense: Linear,
     attention_norm: LayerNorm,
-    intermediate: Linear,
-    output: Linear,
+    intermediate_dense: Linear,
+    output_dense: Linear,
     output_norm: LayerNorm,
     heads: usize,
     pub quantized: bool,
@@ -115,24 +114,19 @@ pub(super) struct Layer {
 }
 
 impl Layer {
-    pub fn new(
-        config: &Config,
-        variables: &Variables,
-        masks: &BTreeMap<String, Tensor>,
-        index: usize,
-    ) -> Result<Self> {
+    pub fn new(config: &Config, variables: &Variables, index: usize) -> Result<Self> {
         let prefix = layer_prefix(index);
-        let linear = |part: &str| Linear::new(variables, masks, &format!("{prefix}.{part}"));
+        let linear = |part: &str| Linear::new(variables, &format!("{prefix}.{part}"));
         let norm = |part: &str| LayerNorm::new(variables, &format!("{prefix}.{part}"), config.layer_norm_eps);
         Ok(Layer {
             number: index + 1,
             query: linear("attention.self.query")?,
             key: linear("attention.self.key")?,
             value: linear("attention.self.value")?,
-            attention_output: linear("attention.output.dense")?,
+            attention_dense: linear("attention.output.dense")?,
             attention_norm: norm("attention.output.LayerNorm")?,
-            intermediate: linear("intermediate.dense")?,
-            output: linear("output.dense")?,
+            intermediate_dense: linear("intermediate.dense")?,
+            output_dense: linear("output.dense")?,
             output_norm: norm("output.LayerNorm")?,
             heads: config.num_attention_heads,
             quantized: false,
@@ -141,9 +135,21 @@ impl Layer {
         })
     }
 
+    /// The linear maps, by their names within the layer.
+    pub fn linears_mut(&mut self) -> [(&'static str, &mut Linear); 6] {
+        [
+            ("attention.self.query", &mut self.query),
+            ("attention.self.key", &mut self.key),
+            ("attention.self.value", &mut self.value),
+            ("attention.output.dense", &mut self.attention_dense),
+            ("intermediate.dense", &mut self.intermediate_dense),
+            ("output.dense", &mut self.output_dense),
+        ]
+    }
+
     pub fn forward(&self, x: &Tensor, bias: &Tensor, dropouts: Dropouts) -> Result<Tensor> {
-        let x = self.attended(x, &self.context(x, bias, dropouts)?, dropouts)?;
-        self.fed_forward(&x, &self.inner(&x)?, dropouts)
+        let x = self.attention_output(x, &self.context(x, bias, dropouts)?, dropouts)?;
+        self.output(&x, &self.intermediate(&x)?, dropouts)
     }
 
     /// What the heads gather, the input of the attention's output map.
@@ -183,22 +189,22 @@ impl Layer {
     }
 
     /// The attention half: the input of the intermediate map.
-    pub fn attended(&self, x: &Tensor, context: &Tensor, dropouts: Dropouts) -> Result<Tensor> {
-        let added = self.map(&self.attention_output, &self.operand(context, None)?, None)?;
+    pub fn attention_output(&self, x: &Tensor, context: &Tensor, dropouts: Dropouts) -> Result<Tensor> {
+        let added = self.map(&self.attention_dense, &self.operand(context, None)?, None)?;
         let added = ops::dropout(&added, dropouts.hidden(self.number, 1))?;
         self.attention_norm.forward(&(added + x)?)
     }
 
     /// What the feed-forward half holds, the input of its output map.
-    pub fn inner(&self, x: &Tensor) -> Result<Tensor> {
+    pub fn intermediate(&self, x: &Tensor) -> Result<Tensor> {
         let smoothing = self.inner_smoothing.as_ref();
-        let inner = self.map(&self.intermediate, &self.operand(x, smoothing)?, smoothing)?;
+        let inner = self.map(&self.intermediate_dense, &self.operand(x, smoothing)?, smoothing)?;
         Ok(ops::gelu(&inner, self.quantized)?)
     }
 
     /// The feed-forward half: the input of the next layer.
-    pub fn fed_forward(&self, x: &Tensor, inner: &Tensor, dropouts: Dropouts) -> Result<Tensor> {
-        let added = self.map(&self.output, &self.rounded(inner, Grid::Gelu)?, None)?;
+    pub fn output(&self, x: &Tensor, intermediate: &Tensor, dropouts: Dropouts) -> Result<Tensor> {
+        let added = self.map(&self.output_dense, &self.rounded(intermediate, Grid::Gelu)?, None)?;
         let added = ops::dropout(&added, dropouts.hidden(self.number, 2))?;
         self.output_norm.forward(&(added + x)?)
     }

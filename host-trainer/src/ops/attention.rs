@@ -6,9 +6,9 @@ use rayon::prelude::*;
 use super::dropout::{Dropout, Factors};
 use super::math::exp;
 use super::product::{Matrix, product};
-use super::quantize::{round_probabilities, round_score};
+use super::round::{round_probabilities, round_score};
 use super::rows::{dot, sum, vectorized};
-use super::values;
+use super::storage::values;
 
 /// See [`super::attention`]. One task handles one sequence, head after head.
 pub(super) struct Attention {

@@ -2,8 +2,8 @@
 
 use candle_core::{D, DType, Result, Tensor};
 
-use super::Dropout;
-use super::quantize::{composed_probabilities, composed_scores};
+use super::dropout::Dropout;
+use super::round::{composed_probabilities, composed_scores};
 
 /// See [`super::linear`].
 ///

@@ -5,7 +5,7 @@ use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::rows::vectorized;
-use super::{tensor_values, values};
+use super::storage::{tensor_values, values};
 
 /// Values that one task handles; each such part of a tensor has a key of its own.
 const CHUNK: usize = 1 << 14;

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::math::normal;
 use super::rows::vectorized;
-use super::{tensor_values, values};
+use super::storage::{tensor_values, values};
 
 /// Values that one task handles.
 const CHUNK: usize = 1 << 14;

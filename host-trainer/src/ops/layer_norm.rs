@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor, 
 use rayon::prelude::*;
 
 use super::rows::{ROWS_PER_TASK, dot, sum, sum_vectors, vectorized};
-use super::{tensor_values, values};
+use super::storage::{tensor_values, values};
 
 /// See [`super::layer_norm`].
 pub(super) struct LayerNorm {

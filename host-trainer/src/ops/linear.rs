@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::product::{Matrix, product};
 use super::rows::{ROWS_PER_TASK, sum_rows};
-use super::{tensor_values, values};
+use super::storage::{tensor_values, values};
 
 /// See [`super::linear`].
 pub(super) struct Linear;

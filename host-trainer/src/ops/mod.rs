@@ -14,17 +14,20 @@ mod layer_norm;
 mod linear;
 mod math;
 mod product;
-mod quantize;
 mod relative_error;
+mod round;
 mod rows;
+mod storage;
 #[cfg(test)]
 mod tests;
 
 pub use dropout::{Dropout, derive_key};
-pub use quantize::Grid;
 pub(crate) use rows::{sum_of_squares, vectorized};
+pub(crate) use storage::{tensor_values, values, values_mut};
 
-use candle_core::{CpuStorage, DType, Layout, Result, Storage, Tensor, bail};
+use candle_core::{DType, Result, Tensor};
+
+use crate::quantization::Grid;
 
 /// `x · wᵀ + b`: `x` is `[…, in]`, `w` is `[out, in]`, `b` is `[out]`; the result is `[…, out]`.
 ///
@@ -105,9 +108,9 @@ pub fn dropout(x: &Tensor, dropout: Option<Dropout>) -> Result<Tensor> {
 /// A width that does not divide the number of values, or a failure of the device.
 pub fn quantize_rows(x: &Tensor, width: usize, grid: Grid) -> Result<Tensor> {
     if fused(x) {
-        x.contiguous()?.apply_op1(quantize::Rows { grid, width })
+        x.contiguous()?.apply_op1(round::QuantizeRows { grid, width })
     } else {
-        quantize::composed_rows(x, width, grid)
+        round::composed_rows(x, width, grid)
     }
 }
 
@@ -119,9 +122,9 @@ pub fn quantize_rows(x: &Tensor, width: usize, grid: Grid) -> Result<Tensor> {
 pub fn quantize_channels(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
     if fused(x) {
         let bias = bias.flatten_all()?.to_vec1::<f32>()?;
-        x.contiguous()?.apply_op1(quantize::Channels { bias })
+        x.contiguous()?.apply_op1(round::QuantizeChannels { bias })
     } else {
-        quantize::composed_channels(x, bias)
+        round::composed_channels(x, bias)
     }
 }
 
@@ -142,31 +145,5 @@ pub fn relative_error(x: &Tensor, target: &Tensor, mask: &Tensor) -> Result<Tens
         x.contiguous()?.apply_op1(op)
     } else {
         composed::relative_error(x, target, mask)
-    }
-}
-
-/// The values of a contiguous f32 CPU storage.
-pub(crate) fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    match (storage, layout.contiguous_offsets()) {
-        (CpuStorage::F32(all), Some((start, end))) => Ok(&all[start..end]),
-        (CpuStorage::F32(_), None) => bail!("the operation needs a contiguous tensor"),
-        _ => bail!("the operation needs an f32 tensor"),
-    }
-}
-
-/// The values of a tensor that [`Tensor::storage_and_layout`] has opened.
-pub(crate) fn tensor_values<'a>(storage: &'a Storage, layout: &Layout) -> Result<&'a [f32]> {
-    match storage {
-        Storage::Cpu(storage) => values(storage, layout),
-        _ => bail!("the operation needs a tensor on the CPU"),
-    }
-}
-
-/// The values of a contiguous f32 CPU storage, to be changed.
-pub(crate) fn values_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
-    match (storage, layout.contiguous_offsets()) {
-        (CpuStorage::F32(all), Some((start, end))) => Ok(&mut all[start..end]),
-        (CpuStorage::F32(_), None) => bail!("the operation needs a contiguous tensor"),
-        _ => bail!("the operation needs an f32 tensor"),
     }
 }

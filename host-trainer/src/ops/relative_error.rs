@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor, 
 use rayon::prelude::*;
 
 use super::rows::{ROWS_PER_TASK, dot, vectorized};
-use super::{tensor_values, values};
+use super::storage::{tensor_values, values};
 
 /// See [`super::relative_error`].
 pub(super) struct RelativeError {

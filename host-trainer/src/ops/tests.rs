@@ -6,8 +6,8 @@ use rand::{Rng, SeedableRng};
 
 use blockspan_kernels::{math, scalar};
 
-use super::{Dropout, Grid, composed};
-use crate::pack::quantize_rows;
+use super::{Dropout, composed};
+use crate::quantization::{Grid, quantize_weights};
 
 /// Values between −1 and 1, the same on every run.
 fn random(shape: &[usize], seed: u64) -> Result<Var> {
@@ -159,7 +159,7 @@ fn quantized_rows() -> Result<()> {
         for row in flat(&x)?.chunks_exact(20) {
             let (steps, scale) = match grid {
                 Grid::Weights => {
-                    let (packed, scales) = quantize_rows(row, 20);
+                    let (packed, scales) = quantize_weights(row, 20);
                     (packed, scales[0])
                 }
                 Grid::Activations => engine_steps(row, absmax(row)),
@@ -174,7 +174,7 @@ fn quantized_rows() -> Result<()> {
             "quantize_rows",
             core::slice::from_ref(&x),
             &|t| super::quantize_rows(&t[0], 20, grid)?.sqr(),
-            &|t| super::quantize::composed_rows(&t[0], 20, grid)?.sqr(),
+            &|t| super::round::composed_rows(&t[0], 20, grid)?.sqr(),
             &|t| (&t[0] + &offset)?.sqr(),
         )?;
     }
@@ -215,7 +215,7 @@ fn quantized_channels() -> Result<()> {
         "quantize_channels",
         &[x],
         &|t| super::quantize_channels(&t[0], &bias)?.sqr(),
-        &|t| super::quantize::composed_channels(&t[0], &bias)?.sqr(),
+        &|t| super::round::composed_channels(&t[0], &bias)?.sqr(),
         &|t| (&t[0] + &offset)?.sqr(),
     )
 }

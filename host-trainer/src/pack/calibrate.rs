@@ -7,11 +7,12 @@ use anyhow::{Result, ensure};
 use blockspan_squad::Dataset;
 use candle_core::Device;
 
+use crate::calibration;
 use crate::checkpoint;
 use crate::config::Config;
 use crate::features::{Labels, WindowOptions, features};
 use crate::model::{BertForQuestionAnswering, Variables};
-use crate::smoothing::{self, Smoothing};
+use crate::quantization::Smoothing;
 use crate::tokenizer::Tokenizer;
 
 /// Fifty questions on passages of the project's own.
@@ -53,5 +54,6 @@ pub fn smoothing(
     let (parameters, _) = checkpoint::load(directory, config, 0)?;
     let variables = Variables::frozen(config, parameters, &Device::Cpu)?;
     let model = BertForQuestionAnswering::new(config, &variables, &BTreeMap::new())?;
-    Smoothing::measure(&model, &variables, &smoothing::batches(&all, tokenizer.pad, &Device::Cpu)?)
+    let batches = calibration::smoothing_batches(&all, tokenizer.pad, &Device::Cpu)?;
+    calibration::measure_smoothing(&model, &variables, &batches)
 }

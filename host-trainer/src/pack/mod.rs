@@ -2,7 +2,6 @@
 //! left out, the tokenizer in the engine's own tables.
 
 mod calibrate;
-mod quantize;
 pub mod tokenizer;
 mod writer;
 
@@ -19,11 +18,9 @@ use crate::config::{Config, HEAD_WEIGHT, layer_prefix};
 use crate::features::WindowOptions;
 use crate::inspect::Inspection;
 use crate::prune::pattern::{BLOCK, Blocks, Pattern};
-use crate::smoothing::Smoothing;
+use crate::quantization::{Smoothing, halves, quantize_weights};
 use crate::tokenizer::{check_vocabulary, read_tokenizer};
 pub use calibrate::{Calibration, smoothing};
-use quantize::halves;
-pub(crate) use quantize::{quantize_rows, weight_scale};
 use tokenizer::TokenizerSections;
 
 /// Columns of a panel of an input-block matrix: the fastest of 256, 512 and 1024 (benchmarks/RESULTS.md).
@@ -31,7 +28,7 @@ const PANEL_COLS: usize = 512;
 
 /// How to pack.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct PackOptions {
     /// How word embeddings are stored.
     pub embeddings: WordDtype,
     /// Default window of the packed model, tokens; at most its positions.
@@ -46,7 +43,7 @@ pub struct Options {
     pub calibration: Calibration,
 }
 
-impl Default for Options {
+impl Default for PackOptions {
     fn default() -> Self {
         Self {
             embeddings: WordDtype::I8,
@@ -74,7 +71,7 @@ pub struct MatrixReport {
 
 /// What became of a checkpoint.
 #[derive(Clone, Debug)]
-pub struct Report {
+pub struct PackReport {
     /// The pattern of all matrices.
     pub pattern: Pattern,
     /// The encoder's matrices, in the order of the layers.
@@ -89,9 +86,9 @@ pub struct Report {
 ///
 /// # Errors
 /// A checkpoint that cannot be read, whose zeros follow neither pattern (unless
-/// [`force_dense`](Options::force_dense) is set), or whose tokenizer is not BERT's; a
+/// [`force_dense`](PackOptions::force_dense) is set), or whose tokenizer is not BERT's; a
 /// file that cannot be written. The message names the file and the place.
-pub fn pack(directory: &Path, out: &Path, options: &Options) -> Result<Report> {
+pub fn pack(directory: &Path, out: &Path, options: &PackOptions) -> Result<PackReport> {
     let (bytes, report) = pack_to_bytes(directory, options)?;
     checkpoint::write_atomically(out, &bytes)?;
     Ok(report)
@@ -101,7 +98,7 @@ pub fn pack(directory: &Path, out: &Path, options: &Options) -> Result<Report> {
 ///
 /// # Errors
 /// As for [`pack`].
-pub fn pack_to_bytes(directory: &Path, options: &Options) -> Result<(AlignedBytes, Report)> {
+pub fn pack_to_bytes(directory: &Path, options: &PackOptions) -> Result<(AlignedBytes, PackReport)> {
     let config = Config::read(directory)?;
     let reader = Reader::open(directory)?;
     ensure!(
@@ -137,7 +134,7 @@ pub fn pack_to_bytes(directory: &Path, options: &Options) -> Result<(AlignedByte
     }
     let bytes = writer::file(&file_config, &sections)?;
     Model::parse(&bytes).map_err(|error| anyhow!("the packed model does not parse: {error}"))?;
-    let report = Report { pattern, matrices, smoothed: smoothing.summary(), file_len: bytes.len() };
+    let report = PackReport { pattern, matrices, smoothed: smoothing.summary(), file_len: bytes.len() };
     Ok((bytes, report))
 }
 
@@ -149,7 +146,7 @@ fn tokenizer_sections(directory: &Path, config: &Config) -> Result<TokenizerSect
 }
 
 /// The pattern of the encoder's zeros; output-block for a dense encoder, which either can hold.
-fn pattern(inspection: &Inspection, options: &Options) -> Result<Pattern> {
+fn pattern(inspection: &Inspection, options: &PackOptions) -> Result<Pattern> {
     match inspection.pattern() {
         Ok(found) => Ok(found.unwrap_or(Pattern::OutputBlock)),
         Err(_) if options.force_dense => Ok(inspection.total().closest()),
@@ -161,7 +158,7 @@ fn pattern(inspection: &Inspection, options: &Options) -> Result<Pattern> {
 
 fn file_config(
     config: &Config,
-    options: &Options,
+    options: &PackOptions,
     pattern: Pattern,
     tokenizer: &TokenizerSections,
 ) -> FileConfig {
@@ -184,7 +181,7 @@ fn file_config(
     }
 }
 
-fn metadata(directory: &Path, options: &Options) -> String {
+fn metadata(directory: &Path, options: &PackOptions) -> String {
     let source = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let own = [
         ("packed_by".to_owned(), concat!("blockspan-trainer ", env!("CARGO_PKG_VERSION")).to_owned()),
@@ -202,7 +199,7 @@ struct Packer<'a> {
     shapes: BTreeMap<String, Vec<usize>>,
     hidden: usize,
     pattern: Pattern,
-    options: &'a Options,
+    options: &'a PackOptions,
     smoothing: &'a Smoothing,
 }
 
@@ -266,7 +263,7 @@ impl Packer<'_> {
         if self.options.embeddings == WordDtype::F16 {
             return halves(values);
         }
-        let (quantized, scales) = quantize_rows(values, self.hidden);
+        let (quantized, scales) = quantize_weights(values, self.hidden);
         let mut bytes: Vec<u8> = scales.iter().flat_map(|s| s.to_le_bytes()).collect();
         bytes.resize(bytes.len().next_multiple_of(blockspan_engine::format::ALIGN), 0);
         bytes.extend(quantized.iter().map(|q| q.cast_unsigned()));
@@ -283,7 +280,7 @@ impl Packer<'_> {
             }
         }
         let bias = self.get(&format!("{name}.bias"))?;
-        let (quantized, scales) = quantize_rows(&weights, cols);
+        let (quantized, scales) = quantize_weights(&weights, cols);
         let bytes = match self.pattern {
             Pattern::OutputBlock => matrix::pack_output_block(&quantized, cols, &scales, &bias),
             Pattern::InputBlock => {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use candle_core::{D, DType, Tensor};
 
-use crate::batches::Batch;
+use crate::features::Batch;
 use crate::model::Output;
 use crate::ops;
 use crate::ops::composed::log_softmax;
@@ -71,7 +71,7 @@ mod tests {
     use candle_core::{Device, Tensor};
 
     use super::{Weights, loss};
-    use crate::batches::Batch;
+    use crate::features::Batch;
     use crate::model::{Input, Output};
 
     /// One window of three positions, the last of which is padding with a huge logit.

@@ -86,7 +86,7 @@ impl Metrics {
     ///
     /// # Errors
     /// A failure to write; the message names the file.
-    pub fn add(&mut self, record: &Record) -> Result<()> {
+    pub fn log(&mut self, record: &Record) -> Result<()> {
         let line = serde_json::to_string(record)?;
         // Flushed line by line, so that a plot can follow a run.
         writeln!(self.file, "{line}").and_then(|()| self.file.flush()).with_context(|| self.failure())
@@ -135,14 +135,14 @@ mod tests {
         let root = tempfile::tempdir()?;
         let mut metrics = Metrics::open(root.path(), 0)?;
         for step in 1..=3 {
-            metrics.add(&record(step))?;
+            metrics.log(&record(step))?;
         }
         drop(metrics);
         let path = root.path().join("metrics.jsonl");
         let whole = std::fs::read_to_string(&path)?;
         std::fs::write(&path, format!("{whole}{{\"kind\":\"evalu"))?;
         assert_eq!(read(root.path())?, [record(1), record(2), record(3)]);
-        Metrics::open(root.path(), 2)?.add(&record(3))?;
+        Metrics::open(root.path(), 2)?.log(&record(3))?;
         assert_eq!(std::fs::read_to_string(&path)?, whole);
         Ok(())
     }

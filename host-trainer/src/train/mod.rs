@@ -1,24 +1,26 @@
 //! The training loop, what it saves and what it shows.
 
+mod evaluator;
 pub mod exchange;
 mod interrupt;
+mod learner;
 pub mod loss;
-mod measure;
 mod memory;
 pub mod metrics;
 pub mod optimizer;
 mod options;
+mod order;
 mod progress;
 pub mod report;
+mod run;
 pub mod schedule;
-mod session;
 mod setup;
 mod state;
 mod store;
 mod tensors;
 pub mod unanswerable;
 
-pub use exchange::{Alone, Exchange};
+pub use exchange::{Exchange, SingleWorker};
 pub use interrupt::{Interrupt, exit_status};
-pub use options::{Options, Pruning, Report, Saving};
-pub use session::{Fits, Runtime, finetune};
+pub use options::{FinetuneOptions, FinetuneReport, Pruning, Saving};
+pub use run::{Fits, Runtime, finetune};

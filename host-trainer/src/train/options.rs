@@ -90,9 +90,9 @@ impl Default for Saving {
     }
 }
 
-/// A run.
+/// What a run is told.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct FinetuneOptions {
     /// The Hugging Face directory to begin with.
     pub base: PathBuf,
     /// SQuAD files to train on; one that is named twice counts twice.
@@ -144,7 +144,7 @@ pub struct Options {
     pub saving: Saving,
 }
 
-impl Options {
+impl FinetuneOptions {
     /// Windows of one step of the optimizer.
     pub fn step_windows(&self) -> usize {
         self.batch_size.saturating_mul(self.accumulation)
@@ -204,7 +204,7 @@ impl Options {
 
 /// What a run did.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Report {
+pub struct FinetuneReport {
     /// Steps taken, those before the run was resumed included.
     pub steps: usize,
     /// Tokens trained on, without padding.

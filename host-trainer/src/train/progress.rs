@@ -1,4 +1,4 @@
-//! What a run tells while it goes: a bar on a terminal, else a line now and then.
+//! What a run shows while it goes: a bar on a terminal, else a line now and then.
 
 use core::time::Duration;
 use std::io::IsTerminal;
@@ -13,7 +13,7 @@ const UNITS: u64 = 10_000;
 
 /// Where a run stands after a step.
 #[derive(Clone, Copy, Debug)]
-pub struct Standing {
+pub struct Status {
     /// Steps taken.
     pub step: usize,
     /// The share of the run that is done, 0 to 1.
@@ -30,14 +30,14 @@ pub struct Standing {
     pub sparsity: f64,
 }
 
-/// Tells where a run stands.
+/// Shows where a run stands.
 pub struct Progress {
     bar: Option<ProgressBar>,
     silent: bool,
 }
 
 impl Progress {
-    /// Begins. A silent one tells nothing.
+    /// Begins. A silent one shows nothing.
     pub fn new(silent: bool) -> Self {
         let bar = (!silent && std::io::stderr().is_terminal()).then(|| {
             let style = ProgressStyle::with_template("{bar:24} {percent:>3} % {msg}")
@@ -47,9 +47,9 @@ impl Progress {
         Progress { bar, silent }
     }
 
-    /// Tells of one step.
-    pub fn step(&self, standing: &Standing) {
-        let Standing { step, done, left, loss, rate, speed, sparsity } = *standing;
+    /// Shows one step.
+    pub fn step(&self, status: &Status) {
+        let Status { step, done, left, loss, rate, speed, sparsity } = *status;
         let mut message = format!("loss {loss:.4}  lr {rate:.2e}  {speed:.0} tokens/s");
         if sparsity > 0.0 {
             message += &format!("  {:.1} % pruned", 100.0 * sparsity);

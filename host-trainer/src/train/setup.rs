@@ -7,9 +7,9 @@ use anyhow::{Context, Result, ensure};
 use blockspan_squad::Dataset;
 use candle_core::Device;
 
+use super::options::{FinetuneOptions, Pruning};
 use super::unanswerable::Unanswerable;
-use super::{Options, Pruning};
-use crate::batches;
+use crate::calibration;
 use crate::checkpoint::{self, Parameters};
 use crate::config::Config;
 use crate::features::{Feature, Labels, features};
@@ -19,7 +19,7 @@ use crate::tokenizer::Tokenizer;
 
 /// The windows of all training files, one after another, and what replaces some of them in each epoch.
 pub(super) fn training_features(
-    options: &Options,
+    options: &FinetuneOptions,
     tokenizer: &Tokenizer,
 ) -> Result<(Vec<Feature>, Option<Unanswerable>)> {
     let mut all = Vec::new();
@@ -40,7 +40,11 @@ pub(super) fn training_features(
 }
 
 /// The masks with which a run begins: those of the checkpoint that it locks. What they prune is set to 0.
-pub(super) fn first_masks(options: &Options, config: &Config, parameters: &mut Parameters) -> Result<Masks> {
+pub(super) fn first_masks(
+    options: &FinetuneOptions,
+    config: &Config,
+    parameters: &mut Parameters,
+) -> Result<Masks> {
     let masks = match options.pruning {
         None | Some(Pruning::Plan { .. }) => Masks::new(),
         Some(Pruning::Lock { pattern }) => {
@@ -53,15 +57,15 @@ pub(super) fn first_masks(options: &Options, config: &Config, parameters: &mut P
 
 /// What prunes in the course of a run, with every n-th window of the data to measure by.
 pub(super) fn pruner(
-    options: &Options,
+    options: &FinetuneOptions,
     config: &Config,
     data: &[Feature],
     pad: u32,
     device: &Device,
 ) -> Result<Option<Pruner>> {
-    let Some(Pruning::Plan { plan, calibration }) = options.pruning else { return Ok(None) };
+    let Some(Pruning::Plan { plan, calibration: windows }) = options.pruning else { return Ok(None) };
     let inputs = match plan.score {
-        Score::Obs => batches::calibration(data, calibration, options.batch_size, pad, device)?,
+        Score::Obs => calibration::batches(data, windows, options.batch_size, pad, device)?,
         Score::Magnitude | Score::Taylor => Vec::new(),
     };
     Pruner::new(config, plan, inputs).map(Some)
@@ -71,7 +75,7 @@ pub(super) fn pruner(
 pub(super) fn load_teacher(
     path: &Path,
     student: &Config,
-    options: &Options,
+    options: &FinetuneOptions,
     device: &Device,
 ) -> Result<BertForQuestionAnswering> {
     let config = Config::read(path)?;

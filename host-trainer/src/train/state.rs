@@ -31,7 +31,7 @@ pub struct State {
     pub batch_size: usize,
     /// The best evaluation so far.
     pub best: Option<Best>,
-    /// What decides the course of the run; see [`Options::recipe`](super::Options::recipe).
+    /// What decides the course of the run; see [`FinetuneOptions::recipe`](super::FinetuneOptions::recipe).
     pub recipe: Vec<(String, String)>,
     /// A digest of the training data.
     pub data: String,

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use blockspan_trainer::checkpoint::hub::model_directory;
 use blockspan_trainer::train::optimizer::AdamWOptions;
-use blockspan_trainer::train::{self, Interrupt, Runtime, exit_status};
+use blockspan_trainer::train::{self, FinetuneOptions, Interrupt, Runtime, exit_status};
 use candle_core::Device;
 use clap::Args;
 
@@ -51,7 +51,7 @@ pub struct Finetune {
 /// Trains; tells whether a signal ended that early.
 pub fn finetune(args: &Finetune, device: &Device) -> Result<ExitCode> {
     let run = &args.run;
-    let options = train::Options {
+    let options = FinetuneOptions {
         base: model_directory(&args.base)?,
         train: args.train.clone(),
         out: args.out.clone(),

@@ -49,13 +49,13 @@ pub(in crate::prune) fn product(a: &Strips, b: &Strips, first: impl Fn(usize, us
         return result;
     }
     result.values.par_chunks_mut(WIDTH * b.columns).enumerate().for_each(|(i, rows)| {
-        Arch::new().dispatch(Rows { a, b, i, rows, first: &first });
+        Arch::new().dispatch(ProductRows { a, b, i, rows, first: &first });
     });
     result
 }
 
 /// Rows of a product: those of strip `i` of `a`.
-struct Rows<'a, F> {
+struct ProductRows<'a, F> {
     a: &'a Strips,
     b: &'a Strips,
     i: usize,
@@ -63,12 +63,12 @@ struct Rows<'a, F> {
     first: &'a F,
 }
 
-impl<F: Fn(usize, usize) -> usize> WithSimd for Rows<'_, F> {
+impl<F: Fn(usize, usize) -> usize> WithSimd for ProductRows<'_, F> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Rows { a, b, i, rows, first } = self;
+        let ProductRows { a, b, i, rows, first } = self;
         for j in 0..b.columns.div_ceil(WIDTH) {
             let from = first(i * WIDTH, j * WIDTH);
             let (a, right) = (&a.strip(i)[from..], &b.strip(j)[from..]);

@@ -37,9 +37,9 @@ impl<'a> Group<'a> {
     /// The weights of the rows and, if asked for, the cost of every block.
     pub(super) fn solve(&self, costs: bool) -> (Vec<f32>, Vec<f32>) {
         // Multiplications; the inverse of A_KK takes as many as its factor.
-        let (keep, pruned) = (self.kept.len() as f64, self.pruned.len() as f64);
-        let by_kept = keep.powi(3) / if costs { 3.0 } else { 6.0 };
-        let by_pruned = pruned.powi(3) / 6.0 + if costs { keep * pruned.powi(2) / 2.0 } else { 0.0 };
+        let (kept, pruned) = (self.kept.len() as f64, self.pruned.len() as f64);
+        let by_kept = kept.powi(3) / if costs { 3.0 } else { 6.0 };
+        let by_pruned = pruned.powi(3) / 6.0 + if costs { kept * pruned.powi(2) / 2.0 } else { 0.0 };
         let solved = if self.pruned.is_empty() {
             None
         } else if by_kept <= by_pruned {
@@ -60,12 +60,12 @@ impl<'a> Group<'a> {
 
     /// Through `[A_KK | (A·w₀)_K | I]`.
     pub(super) fn solve_by_kept(&self, costs: bool) -> Option<(Vec<f32>, Vec<f32>)> {
-        let (keep, sides) = (&self.kept, self.rows.len());
-        let n = keep.len();
+        let (kept, sides) = (&self.kept, self.rows.len());
+        let n = kept.len();
         let mut m = Mat::zeros(n, n + sides + if costs { n } else { 0 });
-        for (i, &row) in keep.iter().enumerate() {
+        for (i, &row) in kept.iter().enumerate() {
             let (moments, place) = (self.problem.inputs.moments.row(row), m.row_mut(i));
-            gather(&mut place[i..n], moments, &keep[i..]);
+            gather(&mut place[i..n], moments, &kept[i..]);
             for (side, number) in self.rows.clone().enumerate() {
                 place[n + side] = self.problem.targets.at(number, row);
             }
@@ -79,13 +79,13 @@ impl<'a> Group<'a> {
         let rows: Vec<Vec<f64>> = (0..sides)
             .map(|side| {
                 let mut weights = vec![0.0; self.problem.columns()];
-                keep.iter().zip(back(&m, n + side)).for_each(|(&column, w)| weights[column] = w);
+                kept.iter().zip(back(&m, n + side)).for_each(|(&column, w)| weights[column] = w);
                 weights
             })
             .collect();
         let costs = costs.then(|| {
             let inverse = products(&m, n + sides, self.problem.width());
-            self.costs(&rows, keep, |i, j| inverse[j - i][i])
+            self.costs(&rows, kept, |i, j| inverse[j - i][i])
         });
         Some((narrow(&rows), costs.unwrap_or_default()))
     }
@@ -93,17 +93,17 @@ impl<'a> Group<'a> {
     /// Through `[(A⁻¹)_PP | w₀_P | (A⁻¹)_PK]`, which is less work while few blocks are pruned:
     /// `w = w₀ − (A⁻¹)_:P · ((A⁻¹)_PP)⁻¹ · w₀_P`, and `C = (A⁻¹)_KK − (A⁻¹)_KP · ((A⁻¹)_PP)⁻¹ · (A⁻¹)_PK`.
     pub(super) fn solve_by_pruned(&self, costs: bool) -> Option<(Vec<f32>, Vec<f32>)> {
-        let (keep, pruned, sides) = (&self.kept, &self.pruned, self.rows.len());
+        let (kept, pruned, sides) = (&self.kept, &self.pruned, self.rows.len());
         let n = pruned.len();
         let inverse = &self.problem.inputs.inverse;
         let mut rows: Vec<Vec<f64>> = self.rows.clone().map(|row| self.problem.row(row)).collect();
-        let mut m = Mat::zeros(n, n + sides + if costs { keep.len() } else { 0 });
+        let mut m = Mat::zeros(n, n + sides + if costs { kept.len() } else { 0 });
         for (i, &row) in pruned.iter().enumerate() {
             let (inverse, place) = (inverse.row(row), m.row_mut(i));
             gather(&mut place[i..n], inverse, &pruned[i..]);
             place[n..n + sides].iter_mut().zip(&rows).for_each(|(place, weights)| *place = weights[row]);
             if costs {
-                gather(&mut place[n + sides..], inverse, keep);
+                gather(&mut place[n + sides..], inverse, kept);
             }
         }
         if !eliminate(&mut m, Right::Dense) {
@@ -118,17 +118,17 @@ impl<'a> Group<'a> {
         }
         let costs = costs.then(|| {
             let products = products(&m, n + sides, self.problem.width());
-            self.costs(&rows, keep, |i, j| inverse.at(keep[i], keep[j]) - products[j - i][i])
+            self.costs(&rows, kept, |i, j| inverse.at(kept[i], kept[j]) - products[j - i][i])
         });
         Some((narrow(&rows), costs.unwrap_or_default()))
     }
 
-    /// The cost of each block; `inverse` gives `C` by positions in `keep`, where both lie in one block and the
+    /// The cost of each block; `inverse` gives `C` by positions in `kept`, where both lie in one block and the
     /// first is not after the second.
-    fn costs(&self, rows: &[Vec<f64>], keep: &[usize], inverse: impl Fn(usize, usize) -> f64) -> Vec<f32> {
+    fn costs(&self, rows: &[Vec<f64>], kept: &[usize], inverse: impl Fn(usize, usize) -> f64) -> Vec<f32> {
         let width = self.problem.width();
         let mut costs = vec![PRUNED; self.problem.columns() / width];
-        for (unit, columns) in keep.chunks_exact(width).enumerate() {
+        for (unit, columns) in kept.chunks_exact(width).enumerate() {
             let mut part = [[0.0; BLOCK]; BLOCK];
             for (i, row) in part.iter_mut().enumerate().take(width) {
                 for (j, value) in row.iter_mut().enumerate().take(width).skip(i) {

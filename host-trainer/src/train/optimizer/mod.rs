@@ -102,7 +102,7 @@ impl AdamW {
         Ok(())
     }
 
-    /// Forgets the moments of weights that `mask`, of 0 and 1, prunes: they would move a weight without a gradient.
+    /// Sets the moments of weights that `mask`, of 0 and 1, prunes to 0: they would move a weight without a gradient.
     ///
     /// # Errors
     /// A mask of another shape, or a failure of the device.
@@ -160,8 +160,8 @@ impl Step {
         let AdamWOptions { beta1, beta2, eps, .. } = self.options;
         if gradient.device().is_cpu() {
             let moment = |beta: f64, squared| Moment {
-                keep: beta as f32,
-                add: (1.0 - beta) as f32,
+                decay: beta as f32,
+                weight: (1.0 - beta) as f32,
                 scale: self.scale as f32,
                 squared,
             };
@@ -183,10 +183,10 @@ impl Step {
 /// Values that one task handles.
 const CHUNK: usize = 1 << 14;
 
-/// `moment ← keep · moment + add · (scale · gradient)`, or its square.
+/// `moment ← decay · moment + weight · (scale · gradient)`, or its square.
 struct Moment {
-    keep: f32,
-    add: f32,
+    decay: f32,
+    weight: f32,
     scale: f32,
     squared: bool,
 }
@@ -212,7 +212,7 @@ impl InplaceOp2 for Moment {
                     for (moment, gradient) in moment.iter_mut().zip(gradient) {
                         let gradient = gradient * self.scale;
                         let term = if self.squared { gradient * gradient } else { gradient };
-                        *moment = self.keep * *moment + self.add * term;
+                        *moment = self.decay * *moment + self.weight * term;
                     }
                 },
             );

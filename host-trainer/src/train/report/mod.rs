@@ -19,8 +19,8 @@ use crate::config::Config;
 /// The file in the directory of a run.
 pub const FILE: &str = "report.html";
 
-/// What a report tells of a run that has ended.
-pub struct Run<'a> {
+/// A run that has ended.
+pub struct RunSummary<'a> {
     /// The directory of the run, as it was named.
     pub out: &'a Path,
     /// The network.
@@ -61,6 +61,6 @@ pub struct Evaluated<'a> {
 ///
 /// # Errors
 /// A failure to write; the message names the file.
-pub fn write(run: &Run<'_>) -> Result<()> {
+pub fn write(run: &RunSummary<'_>) -> Result<()> {
     write_atomically(&run.out.join(FILE), page::page(run)?.as_bytes())
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::Run;
+use super::RunSummary;
 use super::environment::environment;
 use super::plot::{Curve, FAINT, FIRST, SECOND, plot, range};
 use super::samples::{Sample, samples};
@@ -46,7 +46,7 @@ fn grouped(number: usize) -> String {
     groups.join(",")
 }
 
-pub(super) fn page(run: &Run<'_>) -> Result<String> {
+pub(super) fn page(run: &RunSummary<'_>) -> Result<String> {
     let title = escape(&run.out.display().to_string());
     let sections = [
         ("course", "Course by step", course(run)?),
@@ -69,7 +69,7 @@ pub(super) fn page(run: &Run<'_>) -> Result<String> {
     ))
 }
 
-fn lead(run: &Run<'_>) -> String {
+fn lead(run: &RunSummary<'_>) -> String {
     let config = run.config;
     format!(
         "{} layers of {} features and {} heads, {} inside; trained on {} tokens in {}.",
@@ -83,7 +83,7 @@ fn lead(run: &Run<'_>) -> String {
 }
 
 /// The figures that count.
-fn figures(run: &Run<'_>) -> String {
+fn figures(run: &RunSummary<'_>) -> String {
     let mut all = Vec::new();
     if let Some(evaluation) = &run.evaluation {
         all.push(("Exact match", format!("{:.2}", evaluation.scores.exact_match)));
@@ -107,7 +107,7 @@ fn card(heading: &str, legend: &[(&str, &str)], plot: &str) -> String {
 }
 
 /// Loss, learning rate, sparsity, EM and F1 over the steps.
-fn course(run: &Run<'_>) -> Result<String> {
+fn course(run: &RunSummary<'_>) -> Result<String> {
     let (mut losses, mut rates, mut sparsities) = (Vec::new(), Vec::new(), Vec::new());
     let (mut exact, mut f1s) = (Vec::new(), Vec::new());
     for record in run.records {
@@ -169,7 +169,7 @@ fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 }
 
 /// A row for each layer, a column for each of its matrices.
-fn density(run: &Run<'_>) -> String {
+fn density(run: &RunSummary<'_>) -> String {
     let matrices = run.config.prunable();
     let columns = matrices.len() / run.config.num_hidden_layers.max(1);
     let name = |index: usize| {
@@ -199,7 +199,7 @@ fn density(run: &Run<'_>) -> String {
     )
 }
 
-fn predictions(run: &Run<'_>) -> String {
+fn predictions(run: &RunSummary<'_>) -> String {
     let Some(evaluation) = &run.evaluation else {
         return "<p class=\"note\">None: the run had no <code>--eval</code> file.</p>".into();
     };
@@ -242,7 +242,7 @@ fn article(sample: &Sample, class: &str) -> String {
 }
 
 /// Flags and values, without those that were not given.
-fn configuration<'a>(run: &Run<'a>) -> Vec<(&'a str, String)> {
+fn configuration<'a>(run: &RunSummary<'a>) -> Vec<(&'a str, String)> {
     run.recipe.iter().map(|(name, value)| (name.as_str(), value.clone())).collect()
 }
 

@@ -11,35 +11,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use candle_core::Device;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::batches::calibration;
 use crate::checkpoint::write_atomically;
 use crate::config::{Config, layer_prefix};
-use crate::features::Feature;
-use crate::model::{BertForQuestionAnswering, Input, Variables};
 
 /// Where a model directory keeps the factors that it was trained with.
 const FILE: &str = "smoothing.safetensors";
 
 /// No feature's factor is larger.
 const LARGEST: f32 = 65_536.0;
-
-/// Windows that are read to measure activations: outliers are the same features in every text.
-const WINDOWS: usize = 8;
-
-/// Windows that the network reads at once for that.
-const BATCH: usize = 4;
-
-/// The windows to measure activations by, taken evenly from all.
-///
-/// # Errors
-/// A failure of the device.
-pub fn batches(features: &[Feature], pad: u32, device: &Device) -> Result<Vec<Input>> {
-    calibration(features, WINDOWS, BATCH, pad, device)
-}
 
 /// What the features of each LayerNorm's result are divided by.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,33 +31,9 @@ pub struct Smoothing {
 }
 
 impl Smoothing {
-    /// Takes `batches` through the network, whose weights are `variables`, and weighs each feature's largest value
-    /// against its largest weight.
-    ///
-    /// # Errors
-    /// As for [`BertForQuestionAnswering::visit_inputs`].
-    pub fn measure(
-        model: &BertForQuestionAnswering,
-        variables: &Variables,
-        batches: &[Input],
-    ) -> Result<Self> {
-        let mut factors = BTreeMap::new();
-        model.visit_inputs(batches, |names, inputs| {
-            let Some(norm) = names.first().and_then(|name| norm_before(name)) else { return Ok(()) };
-            let mut largest = Vec::new();
-            for (x, batch) in inputs.iter().zip(batches) {
-                // Padding tokens count as 0.
-                let x = x.abs()?.broadcast_mul(&batch.attention_mask.unsqueeze(2)?)?;
-                raise(&mut largest, &x.max(0)?.max(0)?.to_vec1::<f32>()?);
-            }
-            let mut weights = Vec::new();
-            for name in names {
-                raise(&mut weights, &variables.get(name)?.detach().abs()?.max(0)?.to_vec1::<f32>()?);
-            }
-            factors.insert(norm, balance(&largest, &weights));
-            Ok(())
-        })?;
-        Ok(Smoothing { factors })
+    /// Factors by the name of the LayerNorm without `.weight`; see [`smoothing_factors`].
+    pub fn new(factors: BTreeMap<String, Vec<f32>>) -> Self {
+        Smoothing { factors }
     }
 
     /// The factors of a LayerNorm, by its name without `.weight`; `None` where all are 1.
@@ -85,7 +43,7 @@ impl Smoothing {
 
     /// The factors of what the matrix of this name reads; `None` where all are 1.
     pub fn before(&self, matrix: &str) -> Option<&[f32]> {
-        self.of(&norm_before(matrix)?)
+        self.of(&layer_norm_before(matrix)?)
     }
 
     /// How many features have a factor that is not 1, of how many, and the largest factor.
@@ -154,8 +112,9 @@ impl Smoothing {
     }
 }
 
-/// The LayerNorm whose result a matrix reads; `None` where it reads something else.
-fn norm_before(matrix: &str) -> Option<String> {
+/// The LayerNorm whose result the matrix of this name reads, without `.weight`; `None` where it reads something
+/// else.
+pub fn layer_norm_before(matrix: &str) -> Option<String> {
     let (layer, part) = matrix.strip_prefix("bert.encoder.layer.")?.split_once('.')?;
     let layer: usize = layer.parse().ok()?;
     match part.strip_suffix(".weight")? {
@@ -169,14 +128,8 @@ fn norm_before(matrix: &str) -> Option<String> {
     }
 }
 
-/// `most = max(most, values)`, element by element; an empty `most` counts as zeros.
-fn raise(most: &mut Vec<f32>, values: &[f32]) {
-    most.resize(values.len(), 0.0);
-    most.iter_mut().zip(values).for_each(|(most, &value)| *most = value.max(*most));
-}
-
-/// The factor of each feature, from its largest value and its largest weight.
-fn balance(values: &[f32], weights: &[f32]) -> Vec<f32> {
+/// The smoothing factor of each feature, from its largest |x| and the largest |w| that reads it.
+pub fn smoothing_factors(values: &[f32], weights: &[f32]) -> Vec<f32> {
     // A feature that no weight reads counts as one that is hardly read.
     let faintest = weights.iter().copied().filter(|&w| w > 0.0).fold(f32::INFINITY, f32::min);
     let ratios: Vec<f32> = values.iter().zip(weights).map(|(x, w)| (x / w.max(faintest)).sqrt()).collect();
@@ -194,14 +147,14 @@ mod tests {
 
     #[test]
     fn only_outliers_are_divided_and_by_powers_of_two() {
-        let factors = balance(&[1.0, 1.0, 64.0, 0.25, 1.0, 1.0], &[0.5, 0.5, 0.5, 0.5, 0.125, 0.0]);
+        let factors = smoothing_factors(&[1.0, 1.0, 64.0, 0.25, 1.0, 1.0], &[0.5, 0.5, 0.5, 0.5, 0.125, 0.0]);
         assert_eq!(factors, [1.0, 1.0, 8.0, 1.0, 2.0, 2.0]);
-        assert_eq!(balance(&[0.0, f32::NAN, f32::INFINITY], &[0.0; 3]), [1.0, 1.0, 1.0]);
+        assert_eq!(smoothing_factors(&[0.0, f32::NAN, f32::INFINITY], &[0.0; 3]), [1.0, 1.0, 1.0]);
     }
 
     #[test]
     fn matrices_read_the_norm_before_them() {
-        let norm = |part: &str| norm_before(&format!("bert.encoder.layer.{part}.weight"));
+        let norm = |part: &str| layer_norm_before(&format!("bert.encoder.layer.{part}.weight"));
         assert_eq!(norm("0.attention.self.key").as_deref(), Some("bert.embeddings.LayerNorm"));
         assert_eq!(
             norm("12.attention.self.value").as_deref(),
@@ -211,6 +164,6 @@ mod tests {
         assert_eq!(attention.as_deref(), Some("bert.encoder.layer.3.attention.output.LayerNorm"));
         assert_eq!(norm("3.output.dense"), None);
         assert_eq!(norm("3.attention.output.dense"), None);
-        assert_eq!(norm_before("qa_outputs.weight"), None);
+        assert_eq!(layer_norm_before("qa_outputs.weight"), None);
     }
 }

@@ -1,48 +1,17 @@
 //! Values on the int8 grids of the packed model, straight through: the gradient passes as if nothing was rounded
 //! (Bengio et al., "Estimating or propagating gradients through stochastic neurons", 2013).
 
-use blockspan_kernels::{math, scalar};
+use blockspan_kernels::math;
 use candle_core::{CpuStorage, CustomOp1, D, DType, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use super::math::log2;
 use super::rows::vectorized;
-use super::values;
-use crate::pack::weight_scale;
-
-/// Whose grid. Both are symmetric, absmax ↦ ±127, and round half to even; they differ in the last bit of a scale.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Grid {
-    /// As `pack` rounds a row of weights.
-    Weights,
-    /// As the engine rounds activations while it runs.
-    Activations,
-    /// As it rounds those that come out of GELU: an absmax below GELU's largest negative value counts as that.
-    Gelu,
-}
-
-impl Grid {
-    /// Steps in one, and the length of a step; 0 and 0 for what counts as all zero.
-    #[inline(always)]
-    fn scale(self, absmax: f32) -> (f32, f32) {
-        match self {
-            Grid::Weights => weight_scale(absmax),
-            Grid::Activations => {
-                let scale = scalar::scale(absmax);
-                (if scale > 0.0 { 127.0 / absmax } else { 0.0 }, scale)
-            }
-            Grid::Gelu => Grid::Activations.scale(absmax.max(math::GELU_HUMP)),
-        }
-    }
-}
-
-#[inline(always)]
-fn round(x: f32, (inverse, scale): (f32, f32)) -> f32 {
-    (x * inverse).round_ties_even() * scale
-}
+use super::storage::values;
+use crate::quantization::{Grid, round};
 
 /// See [`super::quantize_rows`].
-pub(super) struct Rows {
+pub(super) struct QuantizeRows {
     pub(super) grid: Grid,
     pub(super) width: usize,
 }
@@ -50,7 +19,7 @@ pub(super) struct Rows {
 /// Rows that one task handles.
 const ROWS: usize = 64;
 
-impl CustomOp1 for Rows {
+impl CustomOp1 for QuantizeRows {
     fn name(&self) -> &'static str {
         "quantize-rows"
     }
@@ -87,12 +56,12 @@ fn absmax(x: &[f32]) -> f32 {
 }
 
 /// See [`super::quantize_channels`].
-pub(super) struct Channels {
+pub(super) struct QuantizeChannels {
     /// 0 for a token, `[batch, tokens]`.
     pub(super) bias: Vec<f32>,
 }
 
-impl CustomOp1 for Channels {
+impl CustomOp1 for QuantizeChannels {
     fn name(&self) -> &'static str {
         "quantize-channels"
     }

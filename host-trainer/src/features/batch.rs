@@ -1,17 +1,10 @@
-//! Batches of windows of similar length, in a seeded order.
+//! Windows as the tensors that a network reads.
 
 use anyhow::Result;
 use candle_core::{Device, Tensor};
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use rand::seq::SliceRandom;
 
-use crate::features::Feature;
+use super::windows::Feature;
 use crate::model::Input;
-
-/// Batches whose windows are sorted together; the order of lengths within one such pool is lost, so that
-/// long and short batches alternate.
-const BATCHES_PER_POOL: usize = 64;
 
 /// Windows, padded to the longest of them.
 pub struct Batch {
@@ -25,43 +18,11 @@ pub struct Batch {
     pub tokens: usize,
 }
 
-/// Indices of the windows of each batch of an epoch: shuffled by seed and epoch, of similar length within
-/// a batch. Every window appears once.
-pub fn shuffled(features: &[Feature], batch_size: usize, seed: u64, epoch: usize) -> Vec<Vec<usize>> {
-    let mut rng = StdRng::seed_from_u64(seed.wrapping_add(epoch as u64));
-    let mut order: Vec<usize> = (0..features.len()).collect();
-    order.shuffle(&mut rng);
-    let mut batches = Vec::new();
-    for pool in order.chunks_mut(batch_size.saturating_mul(BATCHES_PER_POOL)) {
-        pool.sort_by_key(|&index| features[index].input_ids.len());
-        batches.extend(pool.chunks(batch_size).map(<[usize]>::to_vec));
-    }
-    batches.shuffle(&mut rng);
-    batches
-}
-
 /// Indices of the windows of each batch for evaluation: by length, so that little is padded.
 pub fn by_length(features: &[Feature], batch_size: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..features.len()).collect();
     order.sort_by_key(|&index| features[index].input_ids.len());
     order.chunks(batch_size).map(<[usize]>::to_vec).collect()
-}
-
-/// Batches of `count` windows, taken evenly from all, for measuring what a network makes of them.
-///
-/// # Errors
-/// A failure of the device.
-pub fn calibration(
-    features: &[Feature],
-    count: usize,
-    batch_size: usize,
-    pad: u32,
-    device: &Device,
-) -> Result<Vec<Input>> {
-    let count = count.min(features.len());
-    let chosen: Vec<Feature> = (0..count).map(|i| features[i * features.len() / count].clone()).collect();
-    let batches = by_length(&chosen, batch_size);
-    batches.iter().map(|indices| Ok(Batch::new(&chosen, indices, pad, device)?.input)).collect()
 }
 
 impl Batch {

@@ -3,29 +3,23 @@
 use anyhow::{Result, ensure};
 use half::f16;
 
+use super::grid::Grid;
+
 /// Symmetric int8 in [−127, 127], one scale per row: `w ≈ scale · q`, `scale = max |w| / 127`.
-pub(crate) fn quantize_rows(values: &[f32], cols: usize) -> (Vec<i8>, Vec<f32>) {
+pub(crate) fn quantize_weights(values: &[f32], cols: usize) -> (Vec<i8>, Vec<f32>) {
     let mut quantized = Vec::with_capacity(values.len());
     let mut scales = Vec::with_capacity(values.len() / cols.max(1));
     for row in values.chunks_exact(cols) {
         let absmax = row.iter().fold(0f32, |most, w| most.max(w.abs()));
-        let (inverse, scale) = weight_scale(absmax);
+        let (inverse, scale) = Grid::Weights.scale(absmax);
         quantized.extend(row.iter().map(|w| (w * inverse).round_ties_even().clamp(-127.0, 127.0) as i8));
         scales.push(scale);
     }
     (quantized, scales)
 }
 
-/// Steps in one, and the length of a step, for a row whose largest |w| is `absmax`. A row so small that its step is
-/// denormal counts as zero.
-#[inline(always)]
-pub(crate) fn weight_scale(absmax: f32) -> (f32, f32) {
-    let scale = absmax / 127.0;
-    if scale >= f32::MIN_POSITIVE { (1.0 / scale, scale) } else { (0.0, 0.0) }
-}
-
 /// IEEE half precision, little-endian.
-pub(super) fn halves(values: &[f32]) -> Result<Vec<u8>> {
+pub(crate) fn halves(values: &[f32]) -> Result<Vec<u8>> {
     ensure!(values.iter().all(|x| x.abs() < 65_504.0), "an embedding exceeds the range of f16; rescale it");
     Ok(values.iter().flat_map(|&x| f16::from_f32(x).to_bits().to_le_bytes()).collect())
 }
@@ -36,7 +30,7 @@ mod tests {
 
     #[test]
     fn rows_have_their_own_scales() {
-        let (quantized, scales) = quantize_rows(&[1.0, -0.5, 0.0, 0.0, 254.0, 3.0], 2);
+        let (quantized, scales) = quantize_weights(&[1.0, -0.5, 0.0, 0.0, 254.0, 3.0], 2);
         assert_eq!(quantized, [127, -64, 0, 0, 127, 2]);
         assert_eq!(scales, [1.0 / 127.0, 0.0, 2.0]);
     }
@@ -44,7 +38,7 @@ mod tests {
     #[test]
     fn the_error_is_at_most_half_a_step() {
         let values: Vec<f32> = (0..1000).map(|i| ((i * 37) % 211) as f32 / 97.0 - 1.0).collect();
-        let (quantized, scales) = quantize_rows(&values, 100);
+        let (quantized, scales) = quantize_weights(&values, 100);
         for ((row, q), scale) in values.chunks(100).zip(quantized.chunks(100)).zip(scales) {
             assert!(row.iter().zip(q).all(|(w, &q)| (w - f32::from(q) * scale).abs() <= 0.5001 * scale));
         }

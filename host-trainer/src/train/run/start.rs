@@ -1,0 +1,111 @@
+//! What happens before the first step.
+
+use anyhow::{Context, Result, ensure};
+use candle_core::DType;
+
+use super::checkpoints::Checkpoints;
+use super::log::RunLog;
+use super::runtime::Runtime;
+use super::training_run::{TrainingData, TrainingRun};
+use crate::calibration;
+use crate::checkpoint;
+use crate::config::Config;
+use crate::prune::Masks;
+use crate::tokenizer::Tokenizer;
+use crate::train::evaluator::Evaluator;
+use crate::train::learner::{Learner, Start};
+use crate::train::metrics::Metrics;
+use crate::train::options::{FinetuneOptions, FinetuneReport};
+use crate::train::setup;
+use crate::train::state::State;
+use crate::train::store::Store;
+
+/// Fine-tunes as `options` say and writes a Hugging Face directory, with checkpoints on the way.
+///
+/// # Errors
+/// Anything wrong with the files, named with its place; a loss that is no longer finite; a failure to
+/// write. The checkpoints that were saved before stay whole.
+pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneReport> {
+    check(options, &runtime)?;
+    let device = &runtime.device;
+    let config = Config::read(&options.base)?;
+    options.windows.check(&config)?;
+    let tokenizer = Tokenizer::read(&options.base)?;
+    tokenizer.check(&config).with_context(|| options.base.display().to_string())?;
+    let (features, unanswerable) = setup::training_features(options, &tokenizer)?;
+    let data = TrainingData { features, unanswerable, pad: tokenizer.pad };
+    let evaluator =
+        options.eval.as_deref().map(|path| Evaluator::new(path, options, &tokenizer)).transpose()?;
+    let store = Store::new(&options.out);
+    let mut state = State::new(options.recipe(), &data.features, options.batch_size);
+    let last = store.steps()?.last().copied();
+    let (parameters, masks) = match last.filter(|_| options.saving.resume) {
+        Some(step) => {
+            let saved = State::read(&store.path(step))?;
+            saved.check(&state)?;
+            state = saved;
+            (checkpoint::load(&store.path(step), &config, options.seed)?.0, Masks::new())
+        }
+        None => {
+            if !(options.saving.resume || options.saving.overwrite) {
+                store.check_empty()?;
+            }
+            let (mut parameters, _) = checkpoint::load(&options.base, &config, options.seed)?;
+            let masks = setup::first_masks(options, &config, &mut parameters)?;
+            (parameters, masks)
+        }
+    };
+    let pruner = setup::pruner(options, &config, &data.features, data.pad, device)?;
+    let teacher = options
+        .teacher
+        .as_deref()
+        .map(|path| setup::load_teacher(path, &config, options, device))
+        .transpose()?;
+    // Nothing is written before this line.
+    let metrics = if runtime.exchange.rank() == 0 {
+        checkpoint::check_writable(&options.out)?;
+        if state.step == 0 {
+            store.clear()?;
+        }
+        store.prepare()?;
+        Some(Metrics::open(&options.out, state.step)?)
+    } else {
+        None
+    };
+    let log = RunLog::new(metrics, &state);
+    let checkpoint = store.path(state.step);
+    let start = if state.step > 0 {
+        Start::Checkpoint { directory: &checkpoint, step: state.step }
+    } else {
+        let smoothing_batches = match options.quantized {
+            true => calibration::smoothing_batches(&data.features, data.pad, device)?,
+            false => Vec::new(),
+        };
+        Start::Fresh { masks, smoothing_batches }
+    };
+    let learner = Learner::new(options, config, &parameters, start, pruner, teacher, device)?;
+    drop(parameters);
+    if state.step > 0 {
+        log.line(&format!("resumed from {}", checkpoint.display()));
+    }
+    let checkpoints = Checkpoints::new(store, &options.saving, state.step);
+    TrainingRun { options, runtime, data, learner, evaluator, state, checkpoints, log }.run()
+}
+
+/// Checks what the types allow but no run can use.
+fn check(options: &FinetuneOptions, runtime: &Runtime) -> Result<()> {
+    ensure!(options.batch_size > 0, "--batch-size 0: give at least 1");
+    ensure!(options.accumulation > 0, "--gradient-accumulation 0: give at least 1");
+    ensure!(options.saving.every_steps != Some(0), "--save-every 0: give at least 1");
+    ensure!(options.eval_every != Some(0), "--eval-every 0: give at least 1");
+    ensure!(
+        (0.0..1.0).contains(&options.unanswerable_rate),
+        "--unanswerable-rate {}: give a share from 0 to below 1",
+        options.unanswerable_rate
+    );
+    ensure!(
+        !(runtime.device.is_cpu() && options.dtype == DType::BF16),
+        "--dtype bf16: the CPU backend multiplies no bf16 matrices; leave it out, or give --device cuda"
+    );
+    Ok(())
+}
