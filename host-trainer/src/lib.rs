@@ -5,6 +5,7 @@ pub mod allocator;
 pub mod calibration;
 pub mod checkpoint;
 pub mod config;
+pub mod errors;
 pub mod evaluate;
 pub mod features;
 pub mod inspect;

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use blockspan_trainer::allocator;
+use blockspan_trainer::errors::one_line;
 use candle_core::Device;
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -66,7 +67,7 @@ pub fn run() -> ExitCode {
     match result {
         Ok(status) => status,
         Err(error) => {
-            eprintln!("error: {}", format!("{error:#}").replace('\n', " "));
+            eprintln!("error: {}", one_line(&error));
             ExitCode::from(2)
         }
     }

@@ -1,14 +1,16 @@
 //! What a checkpoint holds beside the weights: the optimizer's moments and the masks.
 
+use core::cell::RefCell;
 use std::borrow::Cow;
 use std::fs::File;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Error, Result, anyhow, ensure};
 use candle_core::Tensor;
 use safetensors::tensor::View;
 use safetensors::{Dtype, SafeTensors};
 
+use crate::errors::one_line;
 use crate::prune::{Masks, Statistics};
 use crate::train::optimizer::AdamW;
 
@@ -28,6 +30,14 @@ enum Stored<'a> {
 struct Named<'a> {
     shape: Vec<usize>,
     data: Stored<'a>,
+    /// Why its values could not be read. The writer asks for bytes and takes no error.
+    failed: RefCell<Option<candle_core::Error>>,
+}
+
+impl<'a> Named<'a> {
+    fn new(shape: Vec<usize>, data: Stored<'a>) -> Self {
+        Named { shape, data, failed: RefCell::new(None) }
+    }
 }
 
 impl View for &Named<'_> {
@@ -45,9 +55,14 @@ impl View for &Named<'_> {
     fn data(&self) -> Cow<'_, [u8]> {
         Cow::Owned(match self.data {
             Stored::Moment(tensor) => {
-                let values = tensor.flatten_all().and_then(|flat| flat.to_vec1::<f32>());
-                // A device that fails here leaves too few bytes, which the length check below finds.
-                values.unwrap_or_default().iter().flat_map(|v| v.to_le_bytes()).collect()
+                match tensor.flatten_all().and_then(|flat| flat.to_vec1::<f32>()) {
+                    Ok(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+                    // As many bytes as the header says, so that the file keeps its form until `write_all` refuses it.
+                    Err(error) => {
+                        self.failed.replace(Some(error));
+                        vec![0; self.data_len()]
+                    }
+                }
             }
             Stored::Squares(values) => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
             Stored::Mask(mask) => mask.iter().map(|&m| if m == 0.0 { 0 } else { KEPT }).collect(),
@@ -77,24 +92,33 @@ pub fn write(
     let mut all = Vec::new();
     for (name, [first, second]) in optimizer.moments() {
         for (kind, tensor) in [("first", first), ("second", second)] {
-            let named = Named { shape: tensor.dims().to_vec(), data: Stored::Moment(tensor) };
+            let named = Named::new(tensor.dims().to_vec(), Stored::Moment(tensor));
             all.push((format!("{kind}.{name}"), named));
         }
     }
     for (name, mask) in masks {
-        all.push((format!("mask.{name}"), Named { shape: vec![mask.len()], data: Stored::Mask(mask) }));
+        all.push((format!("mask.{name}"), Named::new(vec![mask.len()], Stored::Mask(mask))));
     }
     for (name, squares) in statistics.iter().flat_map(|statistics| &statistics.squares) {
-        let named = Named { shape: vec![squares.len()], data: Stored::Squares(squares) };
-        all.push((format!("squares.{name}"), named));
+        all.push((format!("squares.{name}"), Named::new(vec![squares.len()], Stored::Squares(squares))));
     }
-    let expected: usize = all.iter().map(|(_, named)| (&named).data_len()).sum();
+    write_all(&path, &all)
+}
+
+/// Writes the tensors and waits until they are on the disk.
+fn write_all(path: &Path, all: &[(String, Named<'_>)]) -> Result<()> {
+    let data_len: usize = all.iter().map(|(_, named)| named.data_len()).sum();
     let views = all.iter().map(|(name, named)| (name.as_str(), named));
     let write = || -> Result<()> {
-        safetensors::serialize_to_file(views, None, &path)?;
-        let file = File::open(&path)?;
+        safetensors::serialize_to_file(views, None, path)?;
+        for (name, named) in all {
+            if let Some(error) = named.failed.take() {
+                return Err(Error::new(error).context(format!("cannot read {name} from the device")));
+            }
+        }
+        let file = File::open(path)?;
         let len = file.metadata()?.len();
-        ensure!(len > expected as u64, "it came out {len} bytes long instead of more than {expected}");
+        ensure!(len > data_len as u64, "it came out {len} bytes long instead of more than {data_len}");
         Ok(file.sync_all()?)
     };
     write().with_context(|| format!("{}: cannot write", path.display()))
@@ -129,10 +153,38 @@ pub fn read(checkpoint: &Path, optimizer: &mut AdamW, steps: usize) -> Result<(M
         Ok((masks, statistics))
     };
     read().map_err(|error| {
-        anyhow!("{}: {error:#}; remove this checkpoint to go on from the one before", path.display())
+        anyhow!(
+            "{}: {}; remove this checkpoint to go on from the one before",
+            path.display(),
+            one_line(&error)
+        )
     })
 }
 
 fn floats(bytes: &[u8]) -> Vec<f32> {
     bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Tensor};
+
+    use super::{Named, Stored, write_all};
+    use crate::errors::one_line;
+
+    #[test]
+    fn a_tensor_that_could_not_be_read_was_written_as_nothing_and_shifted_the_others() -> anyhow::Result<()> {
+        let root = tempfile::tempdir()?;
+        let path = root.path().join("training.safetensors");
+        let good = Tensor::new(&[1f32, 2.0], &Device::Cpu)?;
+        // What fails to be read as f32, as a device's memory may.
+        let bad = Tensor::new(&[1f64, 2.0], &Device::Cpu)?;
+        let moment = |tensor| Named::new(vec![2], Stored::Moment(tensor));
+        write_all(&path, &[("first.a".into(), moment(&good)), ("first.b".into(), moment(&good))])?;
+        let failed = write_all(&path, &[("first.a".into(), moment(&bad)), ("first.b".into(), moment(&good))]);
+        let message = one_line(&failed.expect_err("a failure"));
+        assert!(message.contains("training.safetensors: cannot write"), "{message}");
+        assert!(message.contains("cannot read first.a from the device"), "{message}");
+        Ok(())
+    }
 }
