@@ -129,6 +129,10 @@ fn answer(mut stream: &TcpStream, address: &str, served: &mut Served) -> std::io
 
 /// Runs the binary in `root` with the cache `root/home` and the hub at `endpoint`.
 fn run(root: &Path, endpoint: &str, line: &str, offline: bool) -> Output {
+    command(root, endpoint, line, offline).output().expect("the binary runs")
+}
+
+fn command(root: &Path, endpoint: &str, line: &str, offline: bool) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blockspan-trainer"));
     command.current_dir(root).args(line.split_whitespace());
     for variable in
@@ -136,9 +140,18 @@ fn run(root: &Path, endpoint: &str, line: &str, offline: bool) -> Output {
     {
         command.env_remove(variable);
     }
+    for variable in ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN_PATH", "XDG_CACHE_HOME"] {
+        command.env_remove(variable);
+    }
     command.env("HF_ENDPOINT", endpoint).env("HF_HOME", root.join("home"));
     command.env("HF_HUB_OFFLINE", if offline { "1" } else { "0" });
-    command.output().expect("the binary runs")
+    command
+}
+
+/// As [`run`], with the cache where `HF_HUB_CACHE` says.
+fn run_with_cache(root: &Path, endpoint: &str, cache: &Path) -> Output {
+    let mut command = command(root, endpoint, INSPECT, false);
+    command.env("HF_HUB_CACHE", cache).output().expect("the binary runs")
 }
 
 fn succeeds(root: &Path, endpoint: &str, line: &str, offline: bool) -> String {
@@ -231,6 +244,27 @@ fn a_checkpoint_in_parts_is_fetched_with_all_its_parts() {
     );
     assert_eq!(succeeds(root, &server.address, INSPECT, false), expected);
     assert_eq!(succeeds(root, &server.address, INSPECT, true), expected);
+}
+
+#[test]
+fn hf_hub_cache_was_not_looked_at() {
+    let (root, server) = workplace();
+    let cache = root.path().join("cache");
+    let output = run_with_cache(root.path(), &server.address, &cache);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(cache.join("models--org--tiny/snapshots").join(COMMIT).join("model.safetensors").exists());
+    assert!(!root.path().join("home").exists());
+    server.asked();
+    assert!(run_with_cache(root.path(), &server.address, &cache).status.success());
+    assert_eq!(server.asked(), [""; 0]);
+}
+
+#[test]
+fn a_bare_name_is_told_of_organizations() {
+    let (root, server) = workplace();
+    let parts = ["all-MiniLM-L6-v2", "no directory", "ORGANIZATION/NAME"];
+    refused(root.path(), &server.address, "inspect all-MiniLM-L6-v2", false, &parts);
+    assert_eq!(server.asked(), [""; 0]);
 }
 
 #[test]

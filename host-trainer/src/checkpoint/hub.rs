@@ -1,8 +1,10 @@
 //! Models named by their repository on the Hugging Face hub: fetched once, then read from the cache that Python's
 //! `huggingface_hub` uses too.
 //!
-//! `HF_ENDPOINT` names another hub, `HF_HOME` another cache, `HF_HUB_OFFLINE=1` forbids the network, `HF_TOKEN` (or
-//! the file that `hf auth login` writes) opens private repositories.
+//! `HF_ENDPOINT` names another hub, `HF_HUB_OFFLINE=1` forbids the network, `HF_TOKEN` (or the file that
+//! `hf auth login` writes) opens private repositories. The cache is in the first of these places, as for Python's
+//! library (`huggingface_hub/constants.py`): `HF_HUB_CACHE`, `HUGGINGFACE_HUB_CACHE`, `HF_HOME/hub`,
+//! `XDG_CACHE_HOME/huggingface/hub`, `~/.cache/huggingface/hub`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -27,45 +29,89 @@ const SMALL_FILES: [&str; 6] = [
 /// repository in the cache, fetched now if it is not there. A copy that is there is taken as it is.
 ///
 /// # Errors
-/// A repository that cannot be reached, does not exist or holds no model; the message names repository, file and
-/// remedy. A name that is neither is returned, so that the reader of its files complains.
+/// A repository that cannot be reached, does not exist or holds no model, or a bare name that could be one's last part;
+/// the message names repository, file and remedy. A name that is neither is returned, so that the reader of its files
+/// complains.
 pub fn model_directory(name: &Path) -> Result<PathBuf> {
     if name.exists() {
         return Ok(name.to_owned());
     }
     match name.to_str().filter(|name| is_repository(name)) {
         Some(repository) => Hub::from_env()?.directory(repository),
-        None => Ok(name.to_owned()),
+        None => {
+            let bare = name.to_str().filter(|name| is_part(name));
+            ensure!(
+                bare.is_none(),
+                "{0}/config.json: cannot read: there is no directory {0}; give a model directory, or a repository of \
+                 the hub as ORGANIZATION/NAME, such as sentence-transformers/all-MiniLM-L6-v2",
+                name.display()
+            );
+            Ok(name.to_owned())
+        }
     }
 }
 
-/// `organization/name`, of the characters that the hub allows.
+/// `organization/name`.
 fn is_repository(name: &str) -> bool {
-    let part = |part: &str| {
-        !part.is_empty()
-            && !part.starts_with('.')
-            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    name.split_once('/').is_some_and(|(organization, name)| is_part(organization) && is_part(name))
+}
+
+/// A name of an organization or of a repository, of the characters that the hub allows.
+fn is_part(part: &str) -> bool {
+    !part.is_empty()
+        && !part.starts_with('.')
+        && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+/// A variable of the environment; an empty one counts as none.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Where the cache is and where the token, from the environment that `variable` reads and the user's home.
+fn places(variable: impl Fn(&str) -> Option<String>, home: Option<PathBuf>) -> Result<(PathBuf, PathBuf)> {
+    let expanded = |text: String| match text.strip_prefix('~') {
+        Some("") => home.clone(),
+        Some(rest) if rest.starts_with('/') => home.as_ref().map(|home| home.join(&rest[1..])),
+        _ => Some(PathBuf::from(text)),
     };
-    name.split_once('/').is_some_and(|(organization, name)| part(organization) && part(name))
+    let place = |name: &str| variable(name).and_then(expanded);
+    let hf_home = place("HF_HOME").or_else(|| {
+        let caches = place("XDG_CACHE_HOME").or_else(|| home.as_ref().map(|home| home.join(".cache")));
+        caches.map(|caches| caches.join("huggingface"))
+    });
+    let cache = place("HF_HUB_CACHE").or_else(|| place("HUGGINGFACE_HUB_CACHE"));
+    let cache = cache.or_else(|| hf_home.as_ref().map(|home| home.join("hub"))).context(
+        "no place for models of the hub: there is no home directory; set HF_HOME to a directory, or name a model \
+         directory",
+    )?;
+    let token = place("HF_TOKEN_PATH").or_else(|| hf_home.map(|home| home.join("token")));
+    let token = token.unwrap_or_else(|| cache.join("token"));
+    Ok((cache, token))
 }
 
 struct Hub {
     cache: Cache,
+    /// The file with the user's token.
+    token: PathBuf,
     endpoint: String,
     offline: bool,
 }
 
 impl Hub {
     fn from_env() -> Result<Self> {
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let endpoint = variable("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".into());
         ensure!(
             endpoint.starts_with("http://") || endpoint.starts_with("https://"),
             "HF_ENDPOINT={endpoint}: give an address that begins with https://"
         );
         let offline = variable("HF_HUB_OFFLINE")
+            .or_else(|| variable("TRANSFORMERS_OFFLINE"))
             .is_some_and(|value| ["1", "on", "yes", "true"].contains(&value.to_lowercase().as_str()));
-        Ok(Hub { cache: Cache::from_env(), endpoint: endpoint.trim_end_matches('/').to_owned(), offline })
+        let (cache, token) =
+            places(variable, std::env::home_dir().filter(|home| !home.as_os_str().is_empty()))?;
+        let endpoint = endpoint.trim_end_matches('/').to_owned();
+        Ok(Hub { cache: Cache::new(cache), token, endpoint, offline })
     }
 
     fn directory(&self, repository: &str) -> Result<PathBuf> {
@@ -99,10 +145,11 @@ impl Hub {
     }
 
     fn api(&self) -> Result<Api> {
-        let mut builder = ApiBuilder::from_cache(self.cache.clone()).with_endpoint(self.endpoint.clone());
-        if let Some(token) = std::env::var("HF_TOKEN").ok().filter(|token| !token.is_empty()) {
-            builder = builder.with_token(Some(token));
-        }
+        let builder = ApiBuilder::from_cache(self.cache.clone()).with_endpoint(self.endpoint.clone());
+        // A file that cannot be read is as good as none: most models need no token.
+        let saved = || std::fs::read_to_string(&self.token).ok();
+        let token = variable("HF_TOKEN").or_else(saved).map(|token| token.trim().to_owned());
+        let builder = builder.with_token(token.filter(|token| !token.is_empty()));
         builder.build().map_err(|error| anyhow!("{}: {error}", self.endpoint))
     }
 
@@ -149,7 +196,7 @@ impl Hub {
 mod tests {
     use std::path::Path;
 
-    use super::{is_repository, model_directory};
+    use super::{is_repository, model_directory, places};
 
     #[test]
     fn repositories_are_told_from_paths() {
@@ -158,8 +205,49 @@ mod tests {
         }
         for name in ["bert", "/bert", "a/b/c", "./a", "../a", "a/", "a/.b", "a b/c", "a/b\n", "a\\b/c"] {
             assert!(!is_repository(name), "{name}");
+        }
+        for name in ["/bert", "a/b/c", "./a", "../a", "a/", "a/.b", "a b/c", "a/b\n", "a\\b/c"] {
             assert_eq!(model_directory(Path::new(name)).ok().as_deref(), Some(Path::new(name)));
         }
+    }
+
+    #[test]
+    fn a_bare_name_that_is_no_directory_got_no_hint_of_the_organization() {
+        let message = model_directory(Path::new("all-MiniLM-L6-v2")).expect_err("refused").to_string();
+        assert!(message.contains("no directory all-MiniLM-L6-v2"), "{message}");
+        assert!(message.contains("ORGANIZATION/NAME"), "{message}");
+    }
+
+    #[test]
+    fn the_cache_was_only_where_hf_home_says() -> anyhow::Result<()> {
+        let all = [
+            ("HF_HUB_CACHE", "/a", "/a"),
+            ("HUGGINGFACE_HUB_CACHE", "/b", "/b"),
+            ("HF_HOME", "~/c", "/home/me/c/hub"),
+            ("XDG_CACHE_HOME", "/d", "/d/huggingface/hub"),
+        ];
+        for first in 0..=all.len() {
+            // Of those that are set, the first decides.
+            let variable = |name: &str| {
+                all[first..].iter().find(|(set, ..)| *set == name).map(|(_, value, _)| (*value).to_owned())
+            };
+            let expected =
+                all.get(first).map_or("/home/me/.cache/huggingface/hub", |(.., expected)| expected);
+            let (cache, token) = places(variable, Some("/home/me".into()))?;
+            assert_eq!(cache, Path::new(expected));
+            let home =
+                ["/home/me/c", "/home/me/c", "/home/me/c", "/d/huggingface", "/home/me/.cache/huggingface"];
+            assert_eq!(token, Path::new(home[first]).join("token"));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn without_a_home_the_hub_panicked() {
+        let message = places(|_| None, None).expect_err("refused").to_string();
+        assert!(message.contains("no home directory; set HF_HOME"), "{message}");
+        let set = |name: &str| (name == "HF_HUB_CACHE").then(|| "/cache".to_owned());
+        assert!(places(set, None).is_ok_and(|(cache, _)| cache == Path::new("/cache")));
     }
 
     #[test]
