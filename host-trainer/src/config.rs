@@ -4,13 +4,17 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use blockspan_engine::MAX_LAYERS;
-use serde::Deserialize;
+
+use crate::files::Object;
 
 /// The largest number that sizes a network; the product of two fits 64 bits with room to spare.
 const MAX_SIZE: usize = 1 << 24;
 
+/// The most positions that the packed format has room for (engine/FORMAT.md).
+const MAX_POSITIONS: usize = 4096;
+
 /// The fields of `config.json` that shape the network. All others are kept when a checkpoint is saved.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Entries of the vocabulary.
     pub vocab_size: usize,
@@ -23,73 +27,56 @@ pub struct Config {
     /// Features inside the feed-forward part.
     pub intermediate_size: usize,
     /// The longest input, in tokens.
-    #[serde(default = "default_positions")]
     pub max_position_embeddings: usize,
     /// Kinds of token: question and passage.
-    #[serde(default = "default_token_types")]
     pub type_vocab_size: usize,
     /// Added to the variance by layer normalization.
-    #[serde(default = "default_eps")]
     pub layer_norm_eps: f64,
     /// Standard deviation of freshly made weights.
-    #[serde(default = "default_initializer_range")]
     pub initializer_range: f64,
     /// The share of hidden values that training drops.
-    #[serde(default = "default_dropout")]
     pub hidden_dropout_prob: f64,
     /// The share of attention probabilities that training drops.
-    #[serde(default = "default_dropout")]
     pub attention_probs_dropout_prob: f64,
-    /// The activation function; only the erf form of GELU is supported.
-    #[serde(default = "default_hidden_act")]
+    /// The activation function; only the erf form of GELU is supported, `gelu` or `gelu_python`.
     pub hidden_act: String,
     /// How positions are told; only `absolute` is supported.
-    #[serde(default = "default_position_embedding")]
     pub position_embedding_type: String,
     /// The family of the network; only `bert` is supported.
-    #[serde(default = "default_model_type")]
     pub model_type: String,
 }
 
-fn default_positions() -> usize {
-    512
-}
-fn default_token_types() -> usize {
-    2
-}
-fn default_eps() -> f64 {
-    1e-12
-}
-fn default_initializer_range() -> f64 {
-    0.02
-}
-fn default_dropout() -> f64 {
-    0.1
-}
-fn default_hidden_act() -> String {
-    "gelu".into()
-}
-fn default_position_embedding() -> String {
-    "absolute".into()
-}
-fn default_model_type() -> String {
-    "bert".into()
-}
-
 impl Config {
-    /// Reads `config.json` in `directory`.
+    /// Reads `config.json` in `directory`. A field that is absent or `null` has the default of transformers'
+    /// `BertConfig`; those that size the network must be there.
     ///
     /// # Errors
     /// A file that cannot be read, is not a BERT configuration, or describes a network that is not
     /// supported; the message names the file and the field.
     pub fn read(directory: &Path) -> Result<Self> {
         let path = directory.join("config.json");
-        let text = std::fs::read_to_string(&path).with_context(|| {
-            format!("{}: cannot read; give a Hugging Face model directory", path.display())
-        })?;
-        let config: Config = serde_json::from_str(&text)
-            .with_context(|| format!("{}: not the configuration of a BERT model", path.display()))?;
-        config.check().with_context(|| path.display().to_string())?;
+        ensure!(path.exists(), "{}: cannot read; give a Hugging Face model directory", path.display());
+        let file = Object::read(path, "the configuration of a BERT model")?;
+        let text = |name: &str, default: &str| file.text(name).map(|text| text.unwrap_or(default).to_owned());
+        let number = |name: &str, default: f64| file.number(name).map(|number| number.unwrap_or(default));
+        let config = Config {
+            vocab_size: file.required_count("vocab_size")?,
+            hidden_size: file.required_count("hidden_size")?,
+            num_hidden_layers: file.required_count("num_hidden_layers")?,
+            num_attention_heads: file.required_count("num_attention_heads")?,
+            intermediate_size: file.required_count("intermediate_size")?,
+            max_position_embeddings: file.count("max_position_embeddings")?.unwrap_or(512),
+            type_vocab_size: file.count("type_vocab_size")?.unwrap_or(2),
+            layer_norm_eps: number("layer_norm_eps", 1e-12)?,
+            initializer_range: number("initializer_range", 0.02)?,
+            hidden_dropout_prob: number("hidden_dropout_prob", 0.1)?,
+            attention_probs_dropout_prob: number("attention_probs_dropout_prob", 0.1)?,
+            hidden_act: text("hidden_act", "gelu")?,
+            position_embedding_type: text("position_embedding_type", "absolute")?,
+            model_type: text("model_type", "bert")?,
+        };
+        refuse_decoder(&file)?;
+        config.check().with_context(|| file.path().display().to_string())?;
         Ok(config)
     }
 
@@ -115,6 +102,17 @@ impl Config {
             "num_hidden_layers is {}; the engine runs at most {MAX_LAYERS}",
             self.num_hidden_layers
         );
+        ensure!(
+            self.max_position_embeddings <= MAX_POSITIONS,
+            "max_position_embeddings is {}; the packed format has room for {MAX_POSITIONS}",
+            self.max_position_embeddings
+        );
+        let eps = self.layer_norm_eps as f32;
+        ensure!(
+            eps > 0.0 && eps < 1.0,
+            "layer_norm_eps is {:?}; it must lie between 0 and 1, both excluded, in f32",
+            self.layer_norm_eps
+        );
         for (name, rate) in [
             ("hidden_dropout_prob", self.hidden_dropout_prob),
             ("attention_probs_dropout_prob", self.attention_probs_dropout_prob),
@@ -123,8 +121,8 @@ impl Config {
         }
         ensure!(self.model_type == "bert", "model_type is {:?}; only \"bert\" is supported", self.model_type);
         ensure!(
-            self.hidden_act == "gelu",
-            "hidden_act is {:?}; only \"gelu\" (the erf form) is supported",
+            ["gelu", "gelu_python"].contains(&self.hidden_act.as_str()),
+            "hidden_act is {:?}; only \"gelu\" and \"gelu_python\" (the erf form) are supported",
             self.hidden_act
         );
         ensure!(
@@ -208,6 +206,22 @@ impl Config {
             })
             .collect()
     }
+}
+
+/// Refuses a network whose tokens see only those before them, or that reads another network's output.
+fn refuse_decoder(file: &Object) -> Result<()> {
+    for (name, does) in [
+        ("is_decoder", "each token sees only those before it"),
+        ("add_cross_attention", "it reads the output of another network"),
+        ("is_encoder_decoder", "it is two networks"),
+    ] {
+        ensure!(
+            file.flag(name)? != Some(true),
+            "{}: {name} is true: {does}; only BERT encoders are supported, so give an encoder",
+            file.path().display()
+        );
+    }
+    Ok(())
 }
 
 /// The name and the shape of a weight matrix, which is stored as `[outputs, inputs]`.

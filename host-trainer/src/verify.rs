@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::config::Config;
 use crate::evaluate::{EvaluateOptions, Evaluation, Logits, Network, logits, predictions};
 use crate::features::{Feature, Labels, features};
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::read_tokenizer_json;
 
 /// Windows that one task of the engine reads, in a workspace of its own.
 const WINDOWS_PER_TASK: usize = 32;
@@ -28,6 +28,9 @@ pub struct Verification {
     /// Questions and paragraphs that the packed tokenizer cuts in another way than the checkpoint's. The windows are
     /// the checkpoint's, so this is not in the figures above.
     pub texts_cut_differently: usize,
+    /// Questions and paragraphs that `tokenizer.json` alone, whatever `tokenizer_config.json` says beside it, cuts in
+    /// another way than the packed tokenizer. It is read without the code that packing reads it with.
+    pub texts_cut_differently_by_json: usize,
     /// Questions whose answers differ, in the order of the data set.
     pub changed: Vec<Changed>,
 }
@@ -75,7 +78,15 @@ pub fn verify(
         .with_context(|| format!("{} was not packed from {}", packed.display(), directory.display()))?;
     let windows = features(dataset, &tokenizer, options.windows, Labels::None)?;
     ensure!(!windows.is_empty(), "the data file holds no question; name a SQuAD file");
-    let texts_cut_differently = texts_cut_differently(dataset, &tokenizer, &engine)?;
+    let differ = |cut: &dyn Fn(&str) -> Result<Vec<u32>>| texts_cut_differently(dataset, cut, &engine);
+    let texts_cut_differently = differ(&|text| Ok(tokenizer.tokens(text)?.ids))?;
+    let texts_cut_differently_by_json = match read_tokenizer_json(directory)? {
+        Some(json) => differ(&|text| {
+            let encoding = json.encode(text, false).map_err(|error| anyhow!("cannot tokenize: {error}"))?;
+            Ok(encoding.get_ids().to_vec())
+        })?,
+        None => 0,
+    };
     let float = logits(&model, &windows, options.batch_size, tokenizer.pad, device)?;
     let int8 = engine_logits(&engine, &windows)?;
     let evaluation = |logits: &[Logits]| {
@@ -94,7 +105,7 @@ pub fn verify(
             packed: packed.text.clone(),
         })
         .collect();
-    Ok(Verification { float, packed, logits, texts_cut_differently, changed })
+    Ok(Verification { float, packed, logits, texts_cut_differently, texts_cut_differently_by_json, changed })
 }
 
 fn check_shapes(config: &Config, engine: &Model<'_>) -> Result<()> {
@@ -112,13 +123,17 @@ fn check_shapes(config: &Config, engine: &Model<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Counts the texts whose tokens differ between the checkpoint's tokenizer and the packed one.
-fn texts_cut_differently(dataset: &Dataset, tokenizer: &Tokenizer, engine: &Model<'_>) -> Result<usize> {
+/// Counts the texts whose tokens differ between another tokenizer and the packed one.
+fn texts_cut_differently(
+    dataset: &Dataset,
+    cut: &dyn Fn(&str) -> Result<Vec<u32>>,
+    engine: &Model<'_>,
+) -> Result<usize> {
     let contexts = dataset.paragraphs.iter().map(|paragraph| paragraph.context.as_str());
     let questions = dataset.questions().map(|(_, question)| question.question.trim_start());
     let mut count = 0;
     for text in contexts.chain(questions) {
-        let expected = tokenizer.tokens(text)?.ids;
+        let expected = cut(text)?;
         let same = engine.tokenizer().tokens(text).map(|token| token.id).eq(expected);
         count += usize::from(!same);
     }

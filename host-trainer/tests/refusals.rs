@@ -86,7 +86,7 @@ fn a_broken_config() {
     for (text, part) in [
         (half, "not the configuration of a BERT model"),
         ("[]", "not the configuration of a BERT model"),
-        ("{}", "missing field `vocab_size`"),
+        ("{}", "vocab_size is missing"),
         (&gelu, "hidden_act is \"relu\""),
         (&huge, "num_hidden_layers is 1000000000000"),
         (&deep, "num_hidden_layers is 1000"),

@@ -9,6 +9,7 @@ use rand::{Rng, SeedableRng};
 
 use super::Reader;
 use crate::config::{Config, HEAD_BIAS, HEAD_WEIGHT};
+use crate::notes::note;
 
 /// The parameters of a network in f32, row-major, by Hugging Face name: exactly those that
 /// [`Config::parameters`] lists.
@@ -22,7 +23,37 @@ pub type Parameters = BTreeMap<String, Vec<f32>>;
 /// # Errors
 /// As for [`Reader::open`] and [`Reader::read`].
 pub fn load(directory: &Path, config: &Config, seed: u64) -> Result<(Parameters, bool)> {
+    parameters(&Reader::open(directory)?, config, seed)
+}
+
+/// As [`load`], for what a run begins with: where a head is drawn, a note says so.
+///
+/// # Errors
+/// As for [`load`].
+pub fn load_base(directory: &Path, config: &Config, seed: u64) -> Result<Parameters> {
     let reader = Reader::open(directory)?;
+    let (parameters, fresh_head) = parameters(&reader, config, seed)?;
+    if fresh_head {
+        note(&format!(
+            "{}: the checkpoint has no {HEAD_WEIGHT} ({}); a fresh head is drawn by --seed",
+            reader.path().display(),
+            reader.beside_the_encoder()
+        ));
+    }
+    Ok(parameters)
+}
+
+/// As [`load`], for a network that must have learned to answer.
+///
+/// # Errors
+/// As for [`load`], or a checkpoint without a head; the message says what it holds instead.
+pub fn load_fine_tuned(directory: &Path, config: &Config) -> Result<Parameters> {
+    let reader = Reader::open(directory)?;
+    reader.check_head()?;
+    Ok(parameters(&reader, config, 0)?.0)
+}
+
+fn parameters(reader: &Reader, config: &Config, seed: u64) -> Result<(Parameters, bool)> {
     let fresh_head = !reader.contains(HEAD_WEIGHT);
     let mut parameters = Parameters::new();
     for (name, shape) in config.parameters() {

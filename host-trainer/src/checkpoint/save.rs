@@ -43,7 +43,8 @@ fn config_json(source: &Path, config: &Config) -> Result<String> {
         Ok(text) => {
             serde_json::from_str(&text).with_context(|| format!("{}: not a JSON object", path.display()))?
         }
-        Err(_) => Map::new(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Map::new(),
+        Err(error) => return Err(error).with_context(|| format!("{}: cannot read", path.display())),
     };
     let own = json!({
         "architectures": ["BertForQuestionAnswering"],

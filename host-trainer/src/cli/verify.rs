@@ -39,7 +39,7 @@ pub fn print_differences(args: &Verify, device: &Device) -> Result<()> {
         println!("{}", serde_json::to_string_pretty(&to_json(&found))?);
         return Ok(());
     }
-    let Verification { float, packed, logits, texts_cut_differently, changed } = &found;
+    let Verification { float, packed, logits, changed, .. } = &found;
     for (name, scores) in [("f32 ", float.scores), ("int8", packed.scores)] {
         println!("{name}  EM {:.2}  F1 {:.2}", scores.exact_match, scores.f1);
     }
@@ -49,8 +49,13 @@ pub fn print_differences(args: &Verify, device: &Device) -> Result<()> {
         100.0 * logits.worst,
         logits.spread
     );
-    if *texts_cut_differently > 0 {
-        println!("{texts_cut_differently} texts are cut to other tokens by the packed tokenizer");
+    for (count, by) in [
+        (found.texts_cut_differently, "the packed tokenizer"),
+        (found.texts_cut_differently_by_json, "tokenizer.json alone, without tokenizer_config.json"),
+    ] {
+        if count > 0 {
+            println!("{count} texts are cut to other tokens by {by}");
+        }
     }
     let Scores { total, .. } = float.scores;
     println!("{} of {total} answers changed ({} windows)", changed.len(), float.windows);
@@ -78,6 +83,7 @@ fn to_json(found: &Verification) -> Value {
         "questions": found.float.scores.total,
         "windows": found.float.windows,
         "texts_cut_differently": found.texts_cut_differently,
+        "texts_cut_differently_by_tokenizer_json": found.texts_cut_differently_by_json,
         "changed": changed.collect::<Vec<_>>(),
     })
 }

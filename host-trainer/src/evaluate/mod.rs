@@ -110,8 +110,7 @@ impl Network {
         windows.check(&config)?;
         let tokenizer = Tokenizer::read(directory)?;
         tokenizer.check(&config).with_context(|| directory.display().to_string())?;
-        let (parameters, fresh_head) = checkpoint::load(directory, &config, 0)?;
-        ensure!(!fresh_head, "{}: the model has no qa_outputs; fine-tune it first", directory.display());
+        let parameters = checkpoint::load_fine_tuned(directory, &config)?;
         let variables = Variables::frozen(&config, parameters, device)?;
         let model = BertForQuestionAnswering::new(&config, &variables, &BTreeMap::new())?;
         Ok(Network { config, tokenizer, model })

@@ -51,7 +51,7 @@ pub fn smoothing(
     let tokenizer = Tokenizer::read(directory)?;
     let all = features(&dataset, &tokenizer, windows, Labels::None)?;
     ensure!(!all.is_empty(), "--calibration: the file holds no question");
-    let (parameters, _) = checkpoint::load(directory, config, 0)?;
+    let parameters = checkpoint::load_fine_tuned(directory, config)?;
     let variables = Variables::frozen(config, parameters, &Device::Cpu)?;
     let model = BertForQuestionAnswering::new(config, &variables, &BTreeMap::new())?;
     let batches = calibration::smoothing_batches(&all, tokenizer.pad, &Device::Cpu)?;

@@ -14,7 +14,7 @@ use blockspan_engine::{AlignedBytes, Model};
 use blockspan_kernels::matrix;
 
 use crate::checkpoint::{self, Reader};
-use crate::config::{Config, HEAD_WEIGHT, layer_prefix};
+use crate::config::{Config, layer_prefix};
 use crate::features::WindowOptions;
 use crate::inspect::Inspection;
 use crate::prune::pattern::{BLOCK, Blocks, Pattern};
@@ -101,11 +101,7 @@ pub fn pack(directory: &Path, out: &Path, options: &PackOptions) -> Result<PackR
 pub fn pack_to_bytes(directory: &Path, options: &PackOptions) -> Result<(AlignedBytes, PackReport)> {
     let config = Config::read(directory)?;
     let reader = Reader::open(directory)?;
-    ensure!(
-        reader.contains(HEAD_WEIGHT),
-        "{}: the checkpoint has no qa_outputs, so it cannot answer yet; fine-tune it first",
-        reader.path().display()
-    );
+    reader.check_head()?;
     let tokenizer = tokenizer_sections(directory, &config)?;
     let inspection = Inspection::new(&config, &reader)?;
     let pattern =
@@ -132,8 +128,11 @@ pub fn pack_to_bytes(directory: &Path, options: &PackOptions) -> Result<(Aligned
             _ => packer.section(id, &mut matrices)?,
         });
     }
-    let bytes = writer::file(&file_config, &sections)?;
-    Model::parse(&bytes).map_err(|error| anyhow!("the packed model does not parse: {error}"))?;
+    let bytes = writer::file(&file_config, &sections)
+        .with_context(|| directory.join("config.json").display().to_string())?;
+    Model::parse(&bytes).map_err(|error| {
+        anyhow!("{}: packed, it makes a file that does not parse: {error}", reader.path().display())
+    })?;
     let report = PackReport { pattern, matrices, smoothed: smoothing.summary(), file_len: bytes.len() };
     Ok((bytes, report))
 }
@@ -208,13 +207,13 @@ impl Packer<'_> {
         let prefix = layer_prefix(id.layer.unwrap_or(0) as usize);
         let part = match id.kind {
             Kind::WordEmbeddings => {
-                return self.word_embeddings(&self.get("bert.embeddings.word_embeddings.weight")?);
+                return self.word_embeddings("bert.embeddings.word_embeddings.weight");
             }
             Kind::PositionEmbeddings => {
-                return halves(&self.get("bert.embeddings.position_embeddings.weight")?);
+                return self.halves("bert.embeddings.position_embeddings.weight");
             }
             Kind::TokenTypeEmbeddings => {
-                return halves(&self.get("bert.embeddings.token_type_embeddings.weight")?);
+                return self.halves("bert.embeddings.token_type_embeddings.weight");
             }
             Kind::EmbeddingsLayerNorm => return self.layer_norm("bert.embeddings.LayerNorm"),
             Kind::QaOutputs => return self.pair("qa_outputs"),
@@ -259,11 +258,21 @@ impl Packer<'_> {
         Ok(gamma.iter().chain(&beta).chain(&smoothing).flat_map(|x| x.to_le_bytes()).collect())
     }
 
-    fn word_embeddings(&self, values: &[f32]) -> Result<Vec<u8>> {
+    /// A tensor in half precision.
+    fn halves(&self, name: &str) -> Result<Vec<u8>> {
+        halves(&self.get(name)?).with_context(|| self.place(name))
+    }
+
+    /// File and tensor, for a message.
+    fn place(&self, name: &str) -> String {
+        format!("{}: {name}", self.reader.path().display())
+    }
+
+    fn word_embeddings(&self, name: &str) -> Result<Vec<u8>> {
         if self.options.embeddings == WordDtype::F16 {
-            return halves(values);
+            return self.halves(name);
         }
-        let (quantized, scales) = quantize_weights(values, self.hidden);
+        let (quantized, scales) = quantize_weights(&self.get(name)?, self.hidden);
         let mut bytes: Vec<u8> = scales.iter().flat_map(|s| s.to_le_bytes()).collect();
         bytes.resize(bytes.len().next_multiple_of(blockspan_engine::format::ALIGN), 0);
         bytes.extend(quantized.iter().map(|q| q.cast_unsigned()));
@@ -278,6 +287,11 @@ impl Packer<'_> {
             for row in weights.chunks_exact_mut(cols) {
                 row.iter_mut().zip(smoothing).for_each(|(w, s)| *w *= s);
             }
+            ensure!(
+                weights.iter().all(|w| w.is_finite()),
+                "{}: smoothing makes a weight exceed the range of f32; pack with --no-smoothing",
+                self.place(&weight)
+            );
         }
         let bias = self.get(&format!("{name}.bias"))?;
         let (quantized, scales) = quantize_weights(&weights, cols);
@@ -287,7 +301,7 @@ impl Packer<'_> {
                 matrix::pack_input_block(&quantized, cols, PANEL_COLS.min(cols), &scales, &bias)
             }
         }
-        .map_err(|error| anyhow!("{}: {weight}: {error}", self.reader.path().display()))?;
+        .map_err(|error| anyhow!("{}: {error}", self.place(&weight)))?;
         let share = |zeros: usize| zeros as f64 / weights.len() as f64;
         matrices.push(MatrixReport {
             name: weight,

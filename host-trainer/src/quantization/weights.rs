@@ -1,9 +1,12 @@
 //! f32 to int8 per row, and to half precision.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail};
 use half::f16;
 
 use super::grid::Grid;
+
+/// The largest number of half precision.
+const F16_MAX: f32 = 65_504.0;
 
 /// Symmetric int8 in [−127, 127], one scale per row: `w ≈ scale · q`, `scale = max |w| / 127`.
 pub(crate) fn quantize_weights(values: &[f32], cols: usize) -> (Vec<i8>, Vec<f32>) {
@@ -20,7 +23,9 @@ pub(crate) fn quantize_weights(values: &[f32], cols: usize) -> (Vec<i8>, Vec<f32
 
 /// IEEE half precision, little-endian.
 pub(crate) fn halves(values: &[f32]) -> Result<Vec<u8>> {
-    ensure!(values.iter().all(|x| x.abs() < 65_504.0), "an embedding exceeds the range of f16; rescale it");
+    if let Some(large) = values.iter().find(|x| x.abs() >= F16_MAX) {
+        bail!("it holds {large}, for which f16 has no room (below {F16_MAX}); take an earlier checkpoint");
+    }
     Ok(values.iter().flat_map(|&x| f16::from_f32(x).to_bits().to_le_bytes()).collect())
 }
 

@@ -1,5 +1,6 @@
 //! The tokenizer of a Hugging Face directory.
 
+mod settings;
 mod source;
 
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::config::Config;
-pub use source::{SpecialNames, read_tokenizer};
+pub use source::{SpecialNames, read_tokenizer, read_tokenizer_json};
 
 /// A WordPiece tokenizer and the ids that frame a question and a passage.
 pub struct Tokenizer {

@@ -95,8 +95,7 @@ pub(super) fn load_teacher(
         shape(&config),
         shape(student)
     );
-    let (parameters, fresh_head) = checkpoint::load(path, &config, 0)?;
-    ensure!(!fresh_head, "{}: the teacher has no qa_outputs; give a fine-tuned model", path.display());
+    let parameters = checkpoint::load_fine_tuned(path, &config)?;
     let variables = Variables::frozen(&config, parameters, device)?;
     Ok(BertForQuestionAnswering::new(&config, &variables, &BTreeMap::new())?.with_dtype(options.dtype))
 }

@@ -79,7 +79,7 @@ pub fn fixture(model: &str) -> PathBuf {
 
 pub fn names() -> SpecialNames {
     let [cls, sep, pad, mask] = ["[CLS]", "[SEP]", "[PAD]", "[MASK]"].map(String::from);
-    SpecialNames { cls, sep, pad, mask }
+    SpecialNames { cls, sep, pad, mask: Some(mask) }
 }
 
 /// A vocabulary with each character, alone and as a continuation, that occurs in the first blocks of Unicode or

@@ -5,10 +5,12 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
-use half::{bf16, f16};
+use anyhow::{Context, Result, ensure};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
+
+use super::numbers::{self, Number};
+use crate::files;
 
 /// Bytes of the number that begins a safetensors file: the length of its header.
 const LENGTH_BYTES: u64 = 8;
@@ -31,6 +33,7 @@ pub(super) struct Safetensors {
 impl Safetensors {
     /// Reads the header.
     pub(super) fn open(path: PathBuf) -> Result<Self> {
+        files::refuse_lfs_pointer(&path, &files::first_bytes(&path)?)?;
         let mut file = File::open(&path).with_context(|| format!("{}: cannot read", path.display()))?;
         let (data, metadata) = header(&mut file).with_context(|| {
             format!("{}: not a safetensors file, or cut short; fetch the checkpoint again", path.display())
@@ -53,13 +56,12 @@ impl Safetensors {
     pub(super) fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let info = self.tensors.get(name).context("it is missing")?;
         super::check_shape(&info.shape, shape)?;
-        let convert: fn(&[u8], &mut Vec<f32>) = match info.dtype {
-            Dtype::F32 => |bytes, out| {
-                out.extend(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
-            },
-            Dtype::F16 => |bytes, out| out.extend(halves(bytes).map(|bits| f16::from_bits(bits).to_f32())),
-            Dtype::BF16 => |bytes, out| out.extend(halves(bytes).map(|bits| bf16::from_bits(bits).to_f32())),
-            other => bail!("it is stored as {other:?}; save the checkpoint as f32, f16 or bf16"),
+        let number = match info.dtype {
+            Dtype::F64 => Number::F64,
+            Dtype::F32 => Number::F32,
+            Dtype::F16 => Number::F16,
+            Dtype::BF16 => Number::Bf16,
+            other => return numbers::refuse(&other.to_string()),
         };
         let (start, end) = info.data_offsets;
         let mut file = &self.file;
@@ -70,7 +72,7 @@ impl Safetensors {
         while left > 0 {
             bytes.truncate(left);
             file.read_exact(&mut bytes).context("cannot read")?;
-            convert(&bytes, &mut values);
+            number.read(&bytes, &mut values);
             left -= bytes.len();
         }
         Ok(values)
@@ -81,18 +83,16 @@ impl Safetensors {
 fn header(file: &mut File) -> Result<(u64, Metadata)> {
     let file_len = file.metadata()?.len();
     let mut length = [0; LENGTH_BYTES as usize];
-    file.read_exact(&mut length).context("it has no header")?;
+    file.read_exact(&mut length).ok().context("it has no header")?;
     let length = u64::from_le_bytes(length);
     ensure!(length <= MAX_HEADER.min(file_len), "its header would be {length} bytes long");
     let mut text = Vec::new();
     file.take(length).read_to_end(&mut text)?;
-    let metadata: Metadata = serde_json::from_slice(&text).context("its header")?;
+    // The reader's own words would be about its types.
+    let metadata: Metadata =
+        serde_json::from_slice(&text).ok().context("its header does not describe tensors")?;
     let data = LENGTH_BYTES + length;
     let expected = data.saturating_add(metadata.data_len() as u64);
     ensure!(file_len == expected, "it is {file_len} bytes long, its header says {expected}");
     Ok((data, metadata))
-}
-
-fn halves(bytes: &[u8]) -> impl Iterator<Item = u16> + '_ {
-    bytes.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]))
 }

@@ -94,16 +94,15 @@ fn special_ids(
             format!("the vocabulary has no {token:?}; add it or name the token in tokenizer_config.json")
         })
     };
+    let unk = model.token_to_id(&model.unk_token).with_context(|| {
+        format!("its unk_token {:?} is not in the vocabulary; export the tokenizer again", model.unk_token)
+    })?;
     Ok(SpecialIds {
-        unk: model.token_to_id(&model.unk_token).with_context(|| {
-            format!(
-                "its unk_token {:?} is not in the vocabulary; export the tokenizer again",
-                model.unk_token
-            )
-        })?,
+        unk,
         cls: id(&names.cls)?,
         sep: id(&names.sep)?,
         pad: id(&names.pad)?,
-        mask: id(&names.mask)?,
+        // The engine never puts it into an input; a model without one still needs an id in its place.
+        mask: names.mask.as_deref().map_or(Ok(unk), id)?,
     })
 }

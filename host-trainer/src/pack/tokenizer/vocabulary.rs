@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use blockspan_engine::tokenizer::{MAX_SPECIAL_TOKENS, MAX_TOKENS};
 use tokenizers::Tokenizer;
-
-use super::unsupported;
 
 /// See [`blockspan_engine::tokenizer::Vocabulary`] for the bytes.
 pub(super) fn section(tokenizer: &Tokenizer) -> Result<Vec<u8>> {
@@ -57,17 +55,29 @@ fn texts_by_id(tokenizer: &Tokenizer) -> Result<Vec<String>> {
 fn special_tokens(tokenizer: &Tokenizer) -> Result<Vec<u32>> {
     let added: BTreeMap<_, _> = tokenizer.get_added_tokens_decoder().into_iter().collect();
     for token in added.values() {
-        if token.normalized || token.single_word || token.lstrip || token.rstrip {
-            return Err(unsupported(&format!(
-                "its added token {:?} is normalized, a single word or stripped",
+        let ways = [
+            (token.normalized, "normalized"),
+            (token.single_word, "single_word"),
+            (token.lstrip, "lstrip"),
+            (token.rstrip, "rstrip"),
+        ];
+        if let Some((_, way)) = ways.into_iter().find(|(is_set, _)| *is_set) {
+            bail!(
+                "its added token {:?} is {way} (stripped or looked for in the normalized text); the engine looks for \
+                 added tokens in the text as it stands, so list it with \"{way}\": false (added_tokens_decoder in \
+                 tokenizer_config.json, or added_tokens in tokenizer.json) or remove it, and train with that",
                 token.content
-            )));
+            );
         }
     }
+    let shown: Vec<&str> = added.values().take(4).map(|token| token.content.as_str()).collect();
     ensure!(
         added.len() <= MAX_SPECIAL_TOKENS,
-        "it has {} added tokens; the engine takes {MAX_SPECIAL_TOKENS}, so move the others into the vocabulary",
-        added.len()
+        "it has {} added tokens ({} …); the engine looks for at most {MAX_SPECIAL_TOKENS} in a text, so remove those \
+         that no text holds from added_tokens in tokenizer.json, or added_tokens_decoder in tokenizer_config.json \
+         (tokens of the vocabulary keep their ids)",
+        added.len(),
+        shown.join(" ")
     );
     Ok(added.into_keys().collect())
 }

@@ -50,7 +50,7 @@ pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneR
             if !(options.saving.resume || options.saving.overwrite) {
                 store.check_empty()?;
             }
-            let (mut parameters, _) = checkpoint::load(&options.base, &config, options.seed)?;
+            let mut parameters = checkpoint::load_base(&options.base, &config, options.seed)?;
             let masks = setup::first_masks(options, &config, &mut parameters)?;
             (parameters, masks)
         }
