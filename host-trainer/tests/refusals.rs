@@ -215,7 +215,7 @@ fn values_out_of_range() {
         refused(root.path(), &format!("{FINETUNE} {flags}").replace("minutes -1", "minutes=-1"), &[part]);
     }
     for (max_seq_len, doc_stride, part) in [
-        ("384", "8", "--max-seq-len 384 exceeds the model's 24 positions"),
+        ("384", "8", "base: --max-seq-len 384 exceeds the model's 24 positions"),
         ("0", "8", "--max-seq-len 0"),
         ("24", "18446744073709551615", "--doc-stride 18446744073709551615"),
     ] {

@@ -107,7 +107,7 @@ impl Network {
     /// Files that cannot be read or do not fit each other or the windows, or a failure of the device.
     pub fn load(directory: &Path, windows: WindowOptions, device: &Device) -> Result<Self> {
         let config = Config::read(directory)?;
-        windows.check(&config)?;
+        windows.check(&config).with_context(|| directory.display().to_string())?;
         let tokenizer = Tokenizer::read(directory)?;
         tokenizer.check(&config).with_context(|| directory.display().to_string())?;
         let parameters = checkpoint::load_fine_tuned(directory, &config)?;

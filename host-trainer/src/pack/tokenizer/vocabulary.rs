@@ -64,8 +64,9 @@ fn special_tokens(tokenizer: &Tokenizer) -> Result<Vec<u32>> {
         if let Some((_, way)) = ways.into_iter().find(|(is_set, _)| *is_set) {
             bail!(
                 "its added token {:?} is {way} (stripped or looked for in the normalized text); the engine looks for \
-                 added tokens in the text as it stands, so list it with \"{way}\": false (added_tokens_decoder in \
-                 tokenizer_config.json, or added_tokens in tokenizer.json) or remove it, and train with that",
+                 added tokens in the text as it stands, so list it with \"{way}\": false in added_tokens_decoder of \
+                 tokenizer_config.json or in added_tokens of tokenizer.json (added_tokens.json cannot say that), or \
+                 remove it, and train with that",
                 token.content
             );
         }

@@ -29,7 +29,7 @@ pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneR
     check(options, &runtime)?;
     let device = &runtime.device;
     let config = Config::read(&options.base)?;
-    options.windows.check(&config)?;
+    options.windows.check(&config).with_context(|| options.base.display().to_string())?;
     let tokenizer = Tokenizer::read(&options.base)?;
     tokenizer.check(&config).with_context(|| options.base.display().to_string())?;
     let (features, unanswerable) = setup::training_features(options, &tokenizer)?;
