@@ -53,14 +53,27 @@ pub struct Ask {
 
 #[derive(Args)]
 pub struct Eval {
-    /// SQuAD file (v1.1 or v2.0) to measure on.
-    #[arg(value_name = "DATA.json")]
+    /// Data to measure on: SQuAD v1.1 or v2.0, or records of Hugging Face datasets, JSON or JSON Lines.
+    #[arg(value_name = "FILE")]
     pub data: PathBuf,
     #[command(flatten)]
     pub model: ModelArgs,
     /// Write the predicted texts here, by question id.
-    #[arg(long, value_name = "OUT.json")]
+    #[arg(long, value_name = "FILE")]
     pub predictions: Option<PathBuf>,
+    /// Write predictions.json, nbest_predictions.json and null_odds.json here, as run_qa.py does.
+    #[arg(long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
+    /// Print the scores as one JSON object on one line.
+    #[arg(long)]
+    pub json: bool,
+    /// Ask each question once more on another paragraph of its article that does not answer it, and print how well
+    /// null_diff tells the two apart: AUROC, and F1 over both kinds.
+    #[arg(long)]
+    pub unanswerable_twin: bool,
+    /// Decides which paragraphs --unanswerable-twin takes.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "unanswerable_twin")]
+    pub seed: u64,
     #[command(flatten)]
     pub decoding: DecodingArgs,
     #[command(flatten)]

@@ -1,10 +1,10 @@
 //! `blockspan eval`: EM and F1 with the semantics of `run_qa.py`, as `blockspan-trainer evaluate` has them.
 
-use std::collections::BTreeMap;
+use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
-use blockspan_engine::{Answer, AnswerOptions, Error, Session};
-use blockspan_squad::Dataset;
+use anyhow::{Context, Result};
+use blockspan_engine::{Answer, AnswerOptions, Error, Outcome, Session};
+use blockspan_squad::{Dataset, NullLogits, Prediction, Report, Span, outputs, twins};
 
 use crate::cli::Eval;
 use crate::model_source::ModelSource;
@@ -15,86 +15,165 @@ use crate::runtime::{Decoding, Machine};
 /// Answers every question, scores, prints.
 pub fn run(args: &Eval) -> Result<()> {
     let machine = Machine::new(&args.runtime)?;
-    let shown = args.data.display();
-    // The message holds its cause already.
-    let dataset = Dataset::read(&args.data).map_err(|error| anyhow::Error::msg(error.to_string()))?;
-    ensure!(dataset.questions().next().is_some(), "{shown}: holds no question; name a SQuAD file");
+    // The messages hold their causes already.
+    let plain = |error: blockspan_squad::Error| anyhow::Error::msg(error.to_string());
+    let dataset = Dataset::read(&args.data).map_err(plain)?;
+    if args.unanswerable_twin {
+        dataset.check_labeled().map_err(plain)?;
+    }
     let predictions_file = args.predictions.as_deref().map(NewFile::prepare).transpose()?;
+    let directory = args.output_dir.as_deref().map(prepare_directory).transpose()?;
 
     let source = ModelSource::open(args.model.model.as_deref())?;
     let model = source.parse()?;
     let decoding = Decoding::new(&args.decoding, model.config())?;
     let mut workspace = machine.workspace(&model, decoding.max_seq_len)?;
     let mut session = Session::with(&model, decoding.max_seq_len, &mut workspace, machine.runtime())?;
-    let mut options = decoding.options;
-    // As with run_qa.py's --version_2_with_negative, only such a file makes the empty answer possible.
-    if args.decoding.null_threshold.is_none() && dataset.questions().any(|(_, q)| q.is_impossible) {
-        options.null_threshold = 0.0;
-    }
-    let answered = answer_all(&dataset, &mut session, &options).with_context(|| shown.to_string())?;
+    dataset.notes().iter().for_each(|note| output::note(&format!("note: {note}")));
+    let mut asked = Asked::new(&dataset, args);
+    asked.answer_all(&mut session, &decoding.options).with_context(|| args.data.display().to_string())?;
 
     if let Some(file) = predictions_file {
-        file.write((serde_json::to_string_pretty(&answered.predictions)? + "\n").as_bytes())?;
+        file.write(outputs::texts(&asked.predictions)?.as_bytes())?;
     }
-    if let Some(first) = &answered.first_unanswerable {
+    if let Some(directory) = directory {
+        for (name, contents) in outputs::files(&asked.predictions)? {
+            NewFile::prepare(&directory.join(name))?.write(contents.as_bytes())?;
+        }
+    }
+    if let Some(first) = &asked.first_unaskable {
         output::note(&format!(
             "note: questions without an answer: {}; the first is {first}",
-            answered.unanswerable
+            asked.unaskable
         ));
     }
-    let scores = blockspan_squad::evaluate(&dataset, &answered.predictions);
-    output::print(&format!(
-        "EM {:.2}  F1 {:.2}  ({} questions, {} windows)\n",
-        scores.exact_match, scores.f1, scores.total, answered.windows
-    ))?;
+    let report = asked.report();
+    if report.scores.is_none() && args.predictions.is_none() && args.output_dir.is_none() && !args.json {
+        // There is nothing else to show.
+        output::note(report.text().trim_end());
+        output::print(&outputs::texts(&asked.predictions)?)?;
+    } else {
+        output::print(&if args.json { report.json() } else { report.text() })?;
+    }
     output::note(&format!(
         "{:.1} questions/s; isa {}, threads {}",
-        answered.per_second,
+        asked.per_second,
         machine.isa(),
         machine.threads()
     ));
     Ok(())
 }
 
-/// What came of all questions.
-#[derive(Default)]
-struct Answered {
-    /// The text for each question id; empty where there is no answer.
-    predictions: BTreeMap<String, String>,
-    windows: usize,
-    per_second: f64,
-    /// Questions that cannot be answered as they stand in the file.
-    unanswerable: usize,
-    /// The first of them: its id and the reason.
-    first_unanswerable: Option<String>,
+/// Makes the directory, and finds out whether files can be written in it, before the work is done.
+fn prepare_directory(directory: &Path) -> Result<&Path> {
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("{}: cannot make the directory", directory.display()))?;
+    NewFile::prepare(&directory.join("predictions.json"))?;
+    Ok(directory)
 }
 
-fn answer_all(dataset: &Dataset, session: &mut Session<'_>, options: &AnswerOptions) -> Result<Answered> {
-    let mut answered = Answered::default();
-    let mut progress = Progress::new(dataset.questions().count());
-    let mut best = [Answer::default()];
-    for (paragraph, question) in dataset.questions() {
-        let mut text = "";
-        match session.answer(&question.question, &paragraph.context, options, &mut best) {
-            Ok(outcome) => {
-                answered.windows += outcome.windows;
-                let found = best.first().filter(|_| outcome.answers > 0);
-                text = found.and_then(|best| paragraph.context.get(best.start..best.end)).unwrap_or_default();
-            }
-            Err(
-                error @ (Error::EmptyQuestion
-                | Error::EmptyPassage
-                | Error::QuestionTooLong { .. }
-                | Error::TextTooLong),
-            ) => {
-                answered.unanswerable += 1;
-                answered.first_unanswerable.get_or_insert_with(|| format!("{}: {error}", question.id));
-            }
-            Err(error) => return Err(error).with_context(|| format!("question {}", question.id)),
+/// The questions, and what came of them.
+struct Asked<'a> {
+    dataset: &'a Dataset,
+    /// The same questions and their twins behind them, where twins were asked for.
+    both: Option<Dataset>,
+    /// Where the null answer wins, if it is possible.
+    null_threshold: Option<f64>,
+    /// Of the data set's own questions.
+    predictions: Vec<Prediction>,
+    /// Of all of `both`.
+    both_predictions: Vec<Prediction>,
+    /// For the data set's own questions.
+    windows: usize,
+    per_second: f64,
+    /// Questions that cannot be asked as they stand in the file.
+    unaskable: usize,
+    /// The first of them: its id and the reason.
+    first_unaskable: Option<String>,
+}
+
+impl<'a> Asked<'a> {
+    fn new(dataset: &'a Dataset, args: &Eval) -> Self {
+        // As with run_qa.py's --version_2_with_negative, only such a file makes the empty answer possible unasked.
+        let null_threshold = args.decoding.null_threshold.map(f64::from);
+        Self {
+            dataset,
+            both: args.unanswerable_twin.then(|| twins(dataset, args.seed)),
+            null_threshold: null_threshold.or(dataset.has_unanswerable().then_some(0.0)),
+            predictions: Vec::new(),
+            both_predictions: Vec::new(),
+            windows: 0,
+            per_second: 0.0,
+            unaskable: 0,
+            first_unaskable: None,
         }
-        answered.predictions.insert(question.id.clone(), text.to_owned());
-        progress.step();
     }
-    answered.per_second = progress.per_second();
-    Ok(answered)
+
+    /// Where F1 is taken over both kinds.
+    fn twin_threshold(&self) -> f64 {
+        self.null_threshold.unwrap_or(0.0)
+    }
+
+    fn answer_all(&mut self, session: &mut Session<'_>, options: &AnswerOptions) -> Result<()> {
+        // Every span is wanted, be the null answer above it or not.
+        let options = AnswerOptions { null_threshold: f32::INFINITY, ..*options };
+        let mut answers = vec![Answer::default(); options.n_best];
+        let both = self.both.take();
+        let dataset = both.as_ref().unwrap_or(self.dataset);
+        let own = self.dataset.questions().count();
+        let mut progress = Progress::new(dataset.questions().count());
+        for (index, (paragraph, question)) in dataset.questions().enumerate() {
+            let outcome = match session.answer(&question.question, &paragraph.context, &options, &mut answers)
+            {
+                Ok(outcome) => Some(outcome),
+                Err(
+                    error @ (Error::EmptyQuestion
+                    | Error::EmptyPassage
+                    | Error::QuestionTooLong { .. }
+                    | Error::TextTooLong),
+                ) => {
+                    if index < own {
+                        self.unaskable += 1;
+                        self.first_unaskable.get_or_insert_with(|| format!("{}: {error}", question.id));
+                    }
+                    None
+                }
+                Err(error) => return Err(error).with_context(|| format!("question {}", question.id)),
+            };
+            let predict = |null_threshold: Option<f64>| match &outcome {
+                Some(Outcome { answers: found, null_logits: [start, end], .. }) => {
+                    let span = |answer: &Answer| Span {
+                        start_logit: answer.start_logit,
+                        end_logit: answer.end_logit,
+                        text: paragraph.context.get(answer.start..answer.end).unwrap_or_default(),
+                    };
+                    let spans: Vec<Span<'_>> = answers.iter().take(*found).map(span).collect();
+                    let null = NullLogits { start: *start, end: *end };
+                    let null = null_threshold.map(|threshold| (null, threshold));
+                    Prediction::new(&question.id, &spans, options.n_best, null)
+                }
+                None => Prediction::none(&question.id),
+            };
+            if index < own {
+                self.predictions.push(predict(self.null_threshold));
+                self.windows += outcome.as_ref().map_or(0, |outcome| outcome.windows);
+            }
+            if both.is_some() {
+                self.both_predictions.push(predict(Some(self.twin_threshold())));
+            }
+            progress.step();
+        }
+        self.per_second = progress.per_second();
+        self.both = both;
+        Ok(())
+    }
+
+    fn report(&self) -> Report {
+        let threshold = self.twin_threshold();
+        let report = Report::new(self.dataset, &self.predictions, self.windows, threshold);
+        match &self.both {
+            Some(both) => report.with_twins(both, &self.both_predictions, threshold),
+            None => report,
+        }
+    }
 }

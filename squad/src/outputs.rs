@@ -1,5 +1,6 @@
 //! The files that `run_qa.py` leaves in its output directory: JSON objects by question id, in the order of the data set.
 
+use serde::ser::Error;
 use serde::{Serialize, Serializer};
 use serde_json::ser::PrettyFormatter;
 
@@ -10,7 +11,7 @@ use crate::Prediction;
 ///
 /// # Errors
 /// None that can happen: all is text and numbers.
-pub fn files(predictions: &[Prediction]) -> serde_json::Result<Vec<(&'static str, Vec<u8>)>> {
+pub fn files(predictions: &[Prediction]) -> serde_json::Result<Vec<(&'static str, String)>> {
     let n_best = predictions.iter().map(|question| (question.id.as_str(), &question.n_best));
     let mut files = vec![
         ("predictions.json", texts(predictions)?),
@@ -28,7 +29,7 @@ pub fn files(predictions: &[Prediction]) -> serde_json::Result<Vec<(&'static str
 ///
 /// # Errors
 /// As [`files`].
-pub fn texts(predictions: &[Prediction]) -> serde_json::Result<Vec<u8>> {
+pub fn texts(predictions: &[Prediction]) -> serde_json::Result<String> {
     object(predictions.iter().map(|question| (question.id.as_str(), &question.text)).collect())
 }
 
@@ -41,11 +42,11 @@ impl<T: Serialize> Serialize for Object<'_, T> {
     }
 }
 
-fn object<T: Serialize>(entries: Vec<(&str, T)>) -> serde_json::Result<Vec<u8>> {
+fn object<T: Serialize>(entries: Vec<(&str, T)>) -> serde_json::Result<String> {
     let mut json = Vec::new();
     // Four spaces, as Python's json.dumps(…, indent=4).
     let formatter = PrettyFormatter::with_indent(b"    ");
     Object(entries).serialize(&mut serde_json::Serializer::with_formatter(&mut json, formatter))?;
     json.push(b'\n');
-    Ok(json)
+    String::from_utf8(json).map_err(serde_json::Error::custom)
 }

@@ -126,10 +126,11 @@ fn passages_that_are_not_utf8() {
 fn data_that_is_no_squad_file() {
     for (json, place) in [
         ("{\"data\": [\n  {\"paragraphs\": [}]\n}", "line 2 column"),
-        ("{\"data\": [", "line 1 column 10"),
-        ("{\"rows\": []}", "missing field `data`"),
-        ("[1, 2]", "line 1"),
-        ("", "line 1 column 0"),
+        ("{\"data\": [", "line 1 column 10: the file ends"),
+        ("{\"rows\": []}", "no question"),
+        ("{\"lines\": []}", "the fields lines; expected SQuAD"),
+        ("[1, 2]", "a list that holds a number"),
+        ("", "the file is empty"),
         ("{\"data\": []}", "no question"),
     ] {
         let file = TempFile::new("data.json", json.as_bytes());
