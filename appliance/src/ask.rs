@@ -60,10 +60,14 @@ pub fn run(args: &Ask) -> Result<()> {
     Ok(())
 }
 
-/// The error, with the passage's name where it is about the passage.
+/// The error, with the passage's name where it is about the passage, and with the options that help.
 fn place(error: Error, origin: &Origin) -> anyhow::Error {
     match error {
         Error::EmptyPassage | Error::TextTooLong => anyhow!("{origin}: {error}"),
+        Error::QuestionTooLong { tokens, most } => anyhow!(
+            "the question has {tokens} tokens, but only {most} leave room for a passage; shorten it, or give \
+             --max-query-length {most}, a larger --max-seq-len or a smaller --doc-stride"
+        ),
         error => error.into(),
     }
 }

@@ -33,12 +33,19 @@ pub fn run(args: &Eval) -> Result<()> {
     let mut asked = Asked::new(&dataset, args);
     asked.answer_all(&mut session, &decoding.options).with_context(|| args.data.display().to_string())?;
 
-    if let Some(file) = predictions_file {
-        file.write(outputs::texts(&asked.predictions)?.as_bytes())?;
+    let report = asked.report();
+    let nothing_else = args.predictions.is_none() && args.output_dir.is_none() && !args.json;
+    let on_stdout =
+        predictions_file.as_ref().is_some_and(NewFile::is_stdout) || report.scores.is_none() && nothing_else;
+    let texts = outputs::texts(&asked.predictions)?;
+    match predictions_file {
+        Some(file) => file.write(&texts)?,
+        None if on_stdout => output::print(&texts)?,
+        None => {}
     }
     if let Some(directory) = directory {
         for (name, contents) in outputs::files(&asked.predictions)? {
-            NewFile::prepare(&directory.join(name))?.write(contents.as_bytes())?;
+            NewFile::prepare(&directory.join(name))?.write(&contents)?;
         }
     }
     if let Some(first) = &asked.first_unaskable {
@@ -47,13 +54,12 @@ pub fn run(args: &Eval) -> Result<()> {
             asked.unaskable
         ));
     }
-    let report = asked.report();
-    if report.scores.is_none() && args.predictions.is_none() && args.output_dir.is_none() && !args.json {
-        // There is nothing else to show.
-        output::note(report.text().trim_end());
-        output::print(&outputs::texts(&asked.predictions)?)?;
+    let shown = if args.json { report.json() } else { report.text() };
+    if on_stdout {
+        // The predictions stand there alone.
+        shown.lines().for_each(output::note);
     } else {
-        output::print(&if args.json { report.json() } else { report.text() })?;
+        output::print(&shown)?;
     }
     output::note(&format!(
         "{:.1} questions/s; isa {}, threads {}",

@@ -4,7 +4,7 @@ use core::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
-use blockspan_engine::{MappedFile, Model};
+use blockspan_engine::{MappedFile, Model, ParseError};
 
 /// The bytes of a model, not parsed yet.
 pub enum ModelSource {
@@ -53,7 +53,8 @@ impl ModelSource {
         // SAFETY: as the README asks, whoever may write the file leaves it alone while a command runs, and replaces a
         // model by renaming a new one over it. A private copy would need no such promise, but as much memory again as
         // the model and most of the time that a start takes (a read of 112 MB against a mapping of some microseconds).
-        let file = unsafe { MappedFile::open(path)? };
+        let file =
+            unsafe { MappedFile::open(path) }.map_err(|error| anyhow!("{error}; name a .bspan file"))?;
         Ok(Self::File { path: path.to_owned(), file })
     }
 
@@ -68,7 +69,14 @@ impl ModelSource {
 
     /// Checks the bytes and borrows the model from them.
     pub fn parse(&self) -> Result<Model<'_>> {
-        Model::parse(self.bytes()).map_err(|error| anyhow!("{self}: {error}"))
+        Model::parse(self.bytes()).map_err(|error| match error {
+            ParseError::Header(_) | ParseError::Section(..) => {
+                anyhow!(
+                    "{self}: {error}; copy the file again, or make it again with `blockspan-trainer pack`"
+                )
+            }
+            error => anyhow!("{self}: {error}"),
+        })
     }
 }
 

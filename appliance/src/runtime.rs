@@ -70,12 +70,22 @@ impl Machine {
     }
 }
 
+/// The longest window: what `--max-seq-len` asks for, if the model reads so many tokens, else the model's own length.
+pub fn max_seq_len(asked: Option<usize>, config: &Config) -> Result<usize> {
+    let (tokens, most) = (asked.unwrap_or(config.max_seq_len), config.max_positions);
+    ensure!(
+        (8..=most).contains(&tokens),
+        "--max-seq-len {tokens}: give 8 to {most} tokens, the windows that this model reads"
+    );
+    Ok(tokens)
+}
+
 /// The kernels of an instruction set that this machine has.
 fn kernels_named(name: &str) -> Result<&'static dyn Kernels> {
     let isa = Isa::from_str(name).map_err(anyhow::Error::msg)?;
     let Some(kernels) = blockspan_engine::kernels_for(isa) else {
         let available: Vec<&str> = blockspan_engine::available().map(Isa::name).collect();
-        bail!("not available here; this machine and build have: {}", available.join(" "))
+        bail!("not available here; use what this machine and build have: {}", available.join(" "))
     };
     Ok(kernels)
 }
@@ -89,16 +99,11 @@ pub struct Decoding {
 impl Decoding {
     /// Checks the arguments against the model.
     pub fn new(args: &DecodingArgs, config: &Config) -> Result<Self> {
-        let max_seq_len = args.max_seq_len.unwrap_or(config.max_seq_len);
-        let most = config.max_positions;
-        ensure!(
-            (8..=most).contains(&max_seq_len),
-            "--max-seq-len {max_seq_len}: this model reads windows of 8 to {most} tokens"
-        );
+        let max_seq_len = max_seq_len(args.max_seq_len, config)?;
         let doc_stride = args.doc_stride.unwrap_or_else(|| config.doc_stride_for(max_seq_len));
         ensure!(
             doc_stride < max_seq_len,
-            "--doc-stride {doc_stride}: must be below the window's {max_seq_len} tokens (--max-seq-len)"
+            "--doc-stride {doc_stride}: give less than the window's {max_seq_len} tokens (--max-seq-len)"
         );
         let options = AnswerOptions {
             max_answer_len: args.max_answer_len,

@@ -24,7 +24,7 @@ pub fn run(args: &Tokenize) -> Result<()> {
         line.clear();
         number += 1;
         let read = input.read_until(b'\n', &mut line);
-        if read.map_err(|error| anyhow!("standard input: cannot read: {error}"))? == 0 {
+        if read.map_err(|error| anyhow!("standard input: cannot read: {error}; pipe the lines in"))? == 0 {
             return output::delivered(stdout.flush()).map(drop);
         }
         let text = line.strip_suffix(b"\n").unwrap_or(&line);

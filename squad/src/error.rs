@@ -8,7 +8,7 @@ use crate::Place;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.
-    #[error("{}: cannot read: {reason}", path.display())]
+    #[error("{}: cannot read: {reason}; name a SQuAD file", path.display())]
     Read {
         /// The file.
         path: PathBuf,

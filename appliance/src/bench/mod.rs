@@ -30,7 +30,10 @@ pub fn run(args: &Bench) -> Result<()> {
         tokens => tokens.to_vec(),
     };
     for &tokens in &tokens {
-        ensure!((8..=most).contains(&tokens), "--tokens {tokens}: this model reads 8 to {most} tokens");
+        ensure!(
+            (8..=most).contains(&tokens),
+            "--tokens {tokens}: give lengths of 8 to {most} tokens, which this model reads"
+        );
     }
 
     // The start comes first, while the process has nothing in memory that a user's would not have.

@@ -62,6 +62,38 @@ fn scores_and_predictions_are_those_of_ask() {
     }
 }
 
+/// So that a program can read them.
+#[test]
+fn predictions_on_standard_output_stand_there_alone() {
+    let file = squad(own_answer);
+    let output = blockspan(&["eval", file.name(), "--predictions", "-"]).output().unwrap();
+    let predictions: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(predictions.as_object().unwrap().len(), 4);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.lines().any(|line| line.starts_with("EM 100.00  F1 100.00  (4 questions")), "{stderr}");
+    assert_eq!(std::fs::read_dir(file.directory.path()).unwrap().count(), 1, "no file named -");
+}
+
+#[cfg(unix)]
+#[test]
+fn predictions_go_through_a_link_to_its_target() {
+    let file = squad(own_answer);
+    let at = |name: &str| file.directory.path().join(name);
+    std::fs::write(at("target.json"), "old").unwrap();
+    std::os::unix::fs::symlink("target.json", at("link.json")).unwrap();
+    let link = at("link.json");
+    let output = blockspan(&["eval", file.name(), "--predictions", link.to_str().unwrap()]).output().unwrap();
+    assert!(output.status.success() && link.is_symlink(), "{output:?}");
+    let target = std::fs::read(at("target.json")).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&target).unwrap().as_object().unwrap().len(), 4);
+    // What is no file stays what it is.
+    let fifo = at("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let output = blockspan(&["eval", file.name(), "--predictions", fifo.to_str().unwrap()]).output().unwrap();
+    crate::common::assert_refused(&output, &["fifo", "not a regular file"]);
+    assert!(!fifo.is_file());
+}
+
 #[test]
 fn decoding_flags_reach_the_engine() {
     let file = squad(own_answer);
