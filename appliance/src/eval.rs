@@ -1,20 +1,22 @@
 //! `blockspan eval`: EM and F1 with the semantics of `run_qa.py`, as `blockspan-trainer evaluate` has them.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use blockspan_engine::{Answer, AnswerOptions, Error, Outcome, Session};
-use blockspan_squad::{Dataset, NullLogits, Prediction, Report, Span, outputs, twins};
+use blockspan_squad::{Dataset, NullLogits, Paragraph, Prediction, Question, Report, Span, outputs, twins};
 
 use crate::cli::Eval;
 use crate::model_source::ModelSource;
 use crate::output::{self, NewFile};
 use crate::progress::Progress;
-use crate::runtime::{Decoding, Machine};
+use crate::runtime::{self, Decoding};
+use crate::sessions::Sessions;
 
 /// Answers every question, scores, prints.
 pub fn run(args: &Eval) -> Result<()> {
-    let machine = Machine::new(&args.runtime)?;
+    let kernels = runtime::kernels(args.runtime.isa.as_deref())?;
     // The messages hold their causes already.
     let plain = |error: blockspan_squad::Error| anyhow::Error::msg(error.to_string());
     let dataset = Dataset::read(&args.data).map_err(plain)?;
@@ -27,11 +29,15 @@ pub fn run(args: &Eval) -> Result<()> {
     let source = ModelSource::open(args.model.model.as_deref())?;
     let model = source.parse()?;
     let decoding = Decoding::new(&args.decoding, model.config())?;
-    let mut workspace = machine.workspace(&model, decoding.max_seq_len)?;
-    let mut session = Session::with(&model, decoding.max_seq_len, &mut workspace, machine.runtime())?;
+    let sessions = Sessions {
+        model: &model,
+        max_seq_len: decoding.max_seq_len,
+        kernels,
+        count: runtime::threads_or_cores(args.runtime.threads),
+    };
     dataset.notes().iter().for_each(|note| output::note(&format!("note: {note}")));
     let mut asked = Asked::new(&dataset, args);
-    asked.answer_all(&mut session, &decoding.options).with_context(|| args.data.display().to_string())?;
+    asked.answer_all(&sessions, &decoding.options).with_context(|| args.data.display().to_string())?;
 
     let report = asked.report();
     let nothing_else = args.predictions.is_none() && args.output_dir.is_none() && !args.json;
@@ -64,8 +70,8 @@ pub fn run(args: &Eval) -> Result<()> {
     output::note(&format!(
         "{:.1} questions/s; isa {}, threads {}",
         asked.per_second,
-        machine.isa(),
-        machine.threads()
+        kernels.isa(),
+        sessions.count
     ));
     Ok(())
 }
@@ -120,56 +126,37 @@ impl<'a> Asked<'a> {
         self.null_threshold.unwrap_or(0.0)
     }
 
-    fn answer_all(&mut self, session: &mut Session<'_>, options: &AnswerOptions) -> Result<()> {
+    fn answer_all(&mut self, sessions: &Sessions<'_>, options: &AnswerOptions) -> Result<()> {
         // Every span is wanted, be the null answer above it or not.
         let options = AnswerOptions { null_threshold: f32::INFINITY, ..*options };
-        let mut answers = vec![Answer::default(); options.n_best];
         let both = self.both.take();
-        let dataset = both.as_ref().unwrap_or(self.dataset);
         let own = self.dataset.questions().count();
-        let mut progress = Progress::new(dataset.questions().count());
-        for (index, (paragraph, question)) in dataset.questions().enumerate() {
-            let outcome = match session.answer(&question.question, &paragraph.context, &options, &mut answers)
-            {
-                Ok(outcome) => Some(outcome),
-                Err(
-                    error @ (Error::EmptyQuestion
-                    | Error::EmptyPassage
-                    | Error::QuestionTooLong { .. }
-                    | Error::TextTooLong),
-                ) => {
-                    if index < own {
-                        self.unaskable += 1;
-                        self.first_unaskable.get_or_insert_with(|| format!("{}: {error}", question.id));
-                    }
-                    None
-                }
-                Err(error) => return Err(error).with_context(|| format!("question {}", question.id)),
+        let questions: Vec<_> = both.as_ref().unwrap_or(self.dataset).questions().enumerate().collect();
+        let (own_threshold, twin_threshold) = (self.null_threshold, self.twin_threshold());
+        let progress = Mutex::new(Progress::new(questions.len()));
+        let answered = sessions.map(&questions, |session, &(index, (paragraph, question))| {
+            let found = Found::new(session, paragraph, question, &options)?;
+            let answered = Answered {
+                own: (index < own).then(|| found.predict(own_threshold)),
+                both: both.is_some().then(|| found.predict(Some(twin_threshold))),
+                windows: found.windows,
+                unaskable: found.unaskable,
             };
-            let predict = |null_threshold: Option<f64>| match &outcome {
-                Some(Outcome { answers: found, null_logits: [start, end], .. }) => {
-                    let span = |answer: &Answer| Span {
-                        start_logit: answer.start_logit,
-                        end_logit: answer.end_logit,
-                        text: paragraph.context.get(answer.start..answer.end).unwrap_or_default(),
-                    };
-                    let spans: Vec<Span<'_>> = answers.iter().take(*found).map(span).collect();
-                    let null = NullLogits { start: *start, end: *end };
-                    let null = null_threshold.map(|threshold| (null, threshold));
-                    Prediction::new(&question.id, &spans, options.n_best, null)
+            progress.lock().unwrap_or_else(PoisonError::into_inner).step();
+            Ok(answered)
+        })?;
+        for answered in answered {
+            if let Some(prediction) = answered.own {
+                if let Some(error) = answered.unaskable {
+                    self.unaskable += 1;
+                    self.first_unaskable.get_or_insert_with(|| format!("{}: {error}", prediction.id));
                 }
-                None => Prediction::none(&question.id),
-            };
-            if index < own {
-                self.predictions.push(predict(self.null_threshold));
-                self.windows += outcome.as_ref().map_or(0, |outcome| outcome.windows);
+                self.windows += answered.windows;
+                self.predictions.push(prediction);
             }
-            if both.is_some() {
-                self.both_predictions.push(predict(Some(self.twin_threshold())));
-            }
-            progress.step();
+            self.both_predictions.extend(answered.both);
         }
-        self.per_second = progress.per_second();
+        self.per_second = progress.into_inner().unwrap_or_else(PoisonError::into_inner).per_second();
         self.both = both;
         Ok(())
     }
@@ -181,5 +168,75 @@ impl<'a> Asked<'a> {
             Some(both) => report.with_twins(both, &self.both_predictions, threshold),
             None => report,
         }
+    }
+}
+
+/// What becomes of a question.
+struct Answered {
+    /// For one of the data set's own questions.
+    own: Option<Prediction>,
+    /// For any of `both`.
+    both: Option<Prediction>,
+    windows: usize,
+    unaskable: Option<Error>,
+}
+
+/// What the engine finds for a question.
+struct Found<'q> {
+    id: &'q str,
+    spans: Vec<Span<'q>>,
+    n_best: usize,
+    null: NullLogits,
+    windows: usize,
+    /// Why the question cannot be asked as it stands in the file.
+    unaskable: Option<Error>,
+}
+
+impl<'q> Found<'q> {
+    fn new(
+        session: &mut Session<'_>,
+        paragraph: &'q Paragraph,
+        question: &'q Question,
+        options: &AnswerOptions,
+    ) -> Result<Self> {
+        let mut answers = vec![Answer::default(); options.n_best];
+        let (outcome, unaskable) =
+            match session.answer(&question.question, &paragraph.context, options, &mut answers) {
+                Ok(outcome) => (outcome, None),
+                Err(
+                    error @ (Error::EmptyQuestion
+                    | Error::EmptyPassage
+                    | Error::QuestionTooLong { .. }
+                    | Error::TextTooLong),
+                ) => (Outcome::default(), Some(error)),
+                Err(error) => return Err(error).with_context(|| format!("question {}", question.id)),
+            };
+        let span = |answer: &Answer| Span {
+            start_logit: answer.start_logit,
+            end_logit: answer.end_logit,
+            text: paragraph.context.get(answer.start..answer.end).unwrap_or_default(),
+        };
+        let [start, end] = outcome.null_logits;
+        Ok(Self {
+            id: &question.id,
+            spans: answers.iter().take(outcome.answers).map(span).collect(),
+            n_best: options.n_best,
+            null: NullLogits { start, end },
+            windows: outcome.windows,
+            unaskable,
+        })
+    }
+
+    /// The answer where the null answer is possible above this threshold, if there is one.
+    fn predict(&self, null_threshold: Option<f64>) -> Prediction {
+        if self.unaskable.is_some() {
+            return Prediction::none(self.id);
+        }
+        Prediction::new(
+            self.id,
+            &self.spans,
+            self.n_best,
+            null_threshold.map(|threshold| (self.null, threshold)),
+        )
     }
 }

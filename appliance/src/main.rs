@@ -15,6 +15,7 @@ mod output;
 mod passage;
 mod progress;
 mod runtime;
+mod sessions;
 mod tokenize;
 mod version;
 

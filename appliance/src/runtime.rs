@@ -26,18 +26,7 @@ impl Machine {
 
     /// As [`new`](Self::new).
     pub fn with(isa: Option<&str>, threads: Option<usize>) -> Result<Self> {
-        let kernels = match isa {
-            Some(name) => kernels_named(name).with_context(|| format!("--isa {name}"))?,
-            None => match std::env::var_os(ISA_VARIABLE).filter(|name| !name.is_empty()) {
-                Some(name) => {
-                    let name = name.to_string_lossy();
-                    kernels_named(&name).with_context(|| format!("{ISA_VARIABLE}={name}"))?
-                }
-                None => blockspan_engine::best(),
-            },
-        };
-        let cores = || thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
-        let threads = threads.unwrap_or_else(cores);
+        let (kernels, threads) = (kernels(isa)?, threads_or_cores(threads));
         let pool = ThreadPool::new(threads)
             .map_err(|error| anyhow!("cannot start {threads} threads: {error}; give a smaller --threads"))?;
         Ok(Self { kernels, pool })
@@ -60,14 +49,38 @@ impl Machine {
 
     /// A workspace for windows of `max_seq_len` tokens, with scratch for every thread.
     pub fn workspace(&self, model: &Model<'_>, max_seq_len: usize) -> Result<Vec<u8>> {
-        let len = model.workspace_len(max_seq_len, self.threads());
-        let mut workspace = Vec::new();
-        workspace
-            .try_reserve_exact(len)
-            .map_err(|_| anyhow!("no memory for a workspace of {len} bytes; give a smaller --max-seq-len"))?;
-        workspace.resize(len, 0);
-        Ok(workspace)
+        new_workspace(model, max_seq_len, self.threads())
     }
+}
+
+/// The kernels that `--isa` names, else the environment, else the fastest.
+pub fn kernels(isa: Option<&str>) -> Result<&'static dyn Kernels> {
+    match isa {
+        Some(name) => kernels_named(name).with_context(|| format!("--isa {name}")),
+        None => match std::env::var_os(ISA_VARIABLE).filter(|name| !name.is_empty()) {
+            Some(name) => {
+                let name = name.to_string_lossy();
+                kernels_named(&name).with_context(|| format!("{ISA_VARIABLE}={name}"))
+            }
+            None => Ok(blockspan_engine::best()),
+        },
+    }
+}
+
+/// What `--threads` asks for, else as many as there are cores.
+pub fn threads_or_cores(threads: Option<usize>) -> usize {
+    threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS))
+}
+
+/// A workspace for windows of `max_seq_len` tokens on so many threads.
+pub fn new_workspace(model: &Model<'_>, max_seq_len: usize, threads: usize) -> Result<Vec<u8>> {
+    let len = model.workspace_len(max_seq_len, threads);
+    let mut workspace = Vec::new();
+    workspace
+        .try_reserve_exact(len)
+        .map_err(|_| anyhow!("no memory for a workspace of {len} bytes; give a smaller --max-seq-len"))?;
+    workspace.resize(len, 0);
+    Ok(workspace)
 }
 
 /// The longest window: what `--max-seq-len` asks for, if the model reads so many tokens, else the model's own length.

@@ -48,6 +48,10 @@ impl NewFile {
     pub fn write(self, text: &str) -> Result<()> {
         let Some(target) = &self.target else { return print(text) };
         let mut file = self.temporary(target)?;
+        // What is replaced keeps who may read it.
+        if let Ok(old) = target.metadata() {
+            file.as_file().set_permissions(old.permissions()).map_err(|error| self.failed(&error))?;
+        }
         let written = file.as_file_mut().write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all());
         written
             .and_then(|()| file.persist(target).map(drop).map_err(|error| error.error))
@@ -113,6 +117,20 @@ mod tests {
         }
         assert_eq!(fs::read_dir(at("deep")).unwrap().count(), 2, "no temporary file stays");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 4);
+    }
+
+    #[test]
+    fn a_replaced_file_keeps_its_permissions_and_a_new_one_has_the_usual_ones() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let mode = |name: &str| at(name).metadata().unwrap().permissions().mode() & 0o777;
+        fs::write(at("old"), "old").unwrap();
+        fs::set_permissions(at("old"), fs::Permissions::from_mode(0o604)).unwrap();
+        fs::write(at("usual"), "").unwrap();
+        write(&at("old")).unwrap();
+        write(&at("new")).unwrap();
+        assert_eq!((mode("old"), mode("new")), (0o604, mode("usual")));
     }
 
     #[test]

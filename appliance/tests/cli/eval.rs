@@ -62,6 +62,27 @@ fn scores_and_predictions_are_those_of_ask() {
     }
 }
 
+/// Each thread answers questions of its own; what is printed and written does not tell.
+#[test]
+fn the_number_of_threads_changes_no_byte() {
+    let file = squad(|_, question, context| {
+        // Half of the answers, so that the scores depend on which prediction is whose.
+        if question.starts_with('W') { own_answer("", question, context) } else { json!({ "answers": [] }) }
+    });
+    let out = file.directory.path().join("out.json");
+    let run = |threads: &str| {
+        let args = ["eval", file.name(), "--predictions", out.to_str().unwrap(), "--threads", threads];
+        let output = blockspan(&args).output().unwrap();
+        let stderr = String::from_utf8(output.stderr.clone()).unwrap();
+        assert!(stderr.contains(&format!("threads {threads}")), "{stderr}");
+        (stdout(&output), std::fs::read(&out).unwrap())
+    };
+    let one = run("1");
+    for threads in ["2", "3", "32"] {
+        assert_eq!(run(threads), one, "{threads} threads");
+    }
+}
+
 /// So that a program can read them.
 #[test]
 fn predictions_on_standard_output_stand_there_alone() {
