@@ -15,6 +15,11 @@ use crate::runtime::{Decoding, Machine};
 pub fn run(args: &Ask) -> Result<()> {
     let (top_k, n_best) = (args.top_k, args.decoding.n_best);
     ensure!(top_k <= n_best, "--top-k {top_k}: only --n-best {n_best} answers are kept; raise --n-best");
+    if args.passage.is_stdin() {
+        args.model.check_not_stdin(
+            "standard input holds the passage; give that with --context or --context-file FILE",
+        )?;
+    }
     let machine = Machine::new(&args.runtime)?;
     let passage = Passage::read(&args.passage)?;
 

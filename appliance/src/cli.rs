@@ -88,7 +88,7 @@ pub struct Eval {
 #[derive(Args)]
 #[command(after_help = examples::INSPECT)]
 pub struct Inspect {
-    /// Packed model (*.bspan) [default: the one in this program].
+    /// Packed model (*.bspan); - is standard input [default: the one in this program].
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Print one JSON object on one line.
@@ -145,7 +145,7 @@ pub struct PassageArgs {
 
 #[derive(Args)]
 pub struct ModelArgs {
-    /// Packed model (*.bspan) [default: the one in this program].
+    /// Packed model (*.bspan); - is standard input [default: the one in this program].
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
 }

@@ -10,12 +10,16 @@ use blockspan_squad::{Dataset, NullLogits, Paragraph, Prediction, Question, Repo
 use crate::cli::Eval;
 use crate::model_source::ModelSource;
 use crate::output::{self, NewFile};
+use crate::passage::is_stdin;
 use crate::progress::Progress;
 use crate::runtime::{self, Decoding};
 use crate::sessions::Sessions;
 
 /// Answers every question, scores, prints.
 pub fn run(args: &Eval) -> Result<()> {
+    if is_stdin(&args.data) {
+        args.model.check_not_stdin("standard input holds the questions; name a file for one of them")?;
+    }
     let kernels = runtime::kernels(args.runtime.isa.as_deref())?;
     // The messages hold their causes already.
     let plain = |error: blockspan_squad::Error| anyhow::Error::msg(error.to_string());

@@ -33,6 +33,13 @@ impl fmt::Display for Origin {
     }
 }
 
+impl PassageArgs {
+    /// Whether the passage comes from standard input.
+    pub fn is_stdin(&self) -> bool {
+        self.context.is_none() && self.context_file.as_deref().is_none_or(is_stdin)
+    }
+}
+
 impl Passage {
     /// The text of the arguments, or standard input; unless it is asked for by `-`, not from a terminal.
     pub fn read(args: &PassageArgs) -> Result<Self> {

@@ -15,6 +15,7 @@ const BUFFER: usize = 1 << 16;
 
 /// Reads lines, prints their tokens.
 pub fn run(args: &Tokenize) -> Result<()> {
+    args.model.check_not_stdin("standard input holds the lines; name a file")?;
     let source = ModelSource::open(args.model.model.as_deref())?;
     let model = source.parse()?;
     let mut input = BufReader::with_capacity(BUFFER, io::stdin().lock());

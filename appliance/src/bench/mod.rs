@@ -17,6 +17,7 @@ const TOKENS: [usize; 3] = [48, 128, 384];
 
 /// Measures and prints.
 pub fn run(args: &Bench) -> Result<()> {
+    args.model.check_not_stdin("the model is opened several times; name a file")?;
     let isa = args.isa.as_deref();
     let machines = match args.threads.as_slice() {
         [] => vec![Machine::with(isa, None)?],

@@ -1,6 +1,6 @@
 //! Texts that begin with a hyphen, `-` as a name, and options that are misspelt or were forgotten.
 
-use crate::common::{PASSAGE, QUESTION, TempFile, assert_refused, blockspan, piped, stdout};
+use crate::common::{PASSAGE, QUESTION, TempFile, assert_refused, blockspan, default_model, piped, stdout};
 
 fn answer(args: &[&str]) -> String {
     stdout(&blockspan(args).output().unwrap()).lines().next().unwrap().to_owned()
@@ -79,6 +79,33 @@ fn an_option_in_the_place_of_the_passage_is_no_passage() {
     // Where it is meant, it can be piped in.
     let output = piped(&mut blockspan(&["ask", "What is it?"]), b"--json");
     assert!(stdout(&output).contains("  1 | --[json]\n"), "{output:?}");
+}
+
+/// As `unzstd -c model.bspan.zst | blockspan ask --model - …` gives it.
+#[test]
+fn a_model_may_come_on_standard_input() {
+    let model = std::fs::read(default_model()).unwrap();
+    let ask = ["ask", QUESTION, "--context", PASSAGE];
+    let piped_in = piped(blockspan(&ask).args(["--model", "-"]), &model);
+    assert_eq!(stdout(&piped_in), stdout(&blockspan(&ask).output().unwrap()));
+    let inspected = stdout(&piped(&mut blockspan(&["inspect", "-"]), &model));
+    let expected = stdout(&blockspan(&["inspect"]).output().unwrap());
+    assert_eq!(inspected, expected.replace("the default model", "standard input"));
+    let cut = piped(&mut blockspan(&["inspect", "-"]), &model[..1000]);
+    assert_refused(&cut, &["standard input: ", "the file is incomplete"]);
+}
+
+#[test]
+fn standard_input_holds_one_thing_at_a_time() {
+    for args in [
+        ["ask", QUESTION, "--model", "-"].as_slice(),
+        &["ask", QUESTION, "--model", "-", "--context-file", "-"],
+        &["eval", "-", "--model", "-"],
+        &["tokenize", "--model", "-"],
+        &["bench", "--model", "-"],
+    ] {
+        assert_refused(&blockspan(args).output().unwrap(), &["--model -: "]);
+    }
 }
 
 #[test]
