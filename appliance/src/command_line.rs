@@ -7,10 +7,12 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 
-use crate::BAD_INPUT;
 use crate::cli::{Cli, Command};
 use crate::output::{self, printable, printable_lines};
 use crate::version;
+
+/// Bad input, as clap exits for a bad command line.
+pub const BAD_INPUT: u8 = 2;
 
 /// What the arguments ask for; or, where help, the version or an error was printed, the exit status.
 pub fn parse(args: &[OsString]) -> Result<Cli, ExitCode> {

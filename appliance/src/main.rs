@@ -22,9 +22,7 @@ mod version;
 use std::process::ExitCode;
 
 use crate::cli::Command;
-
-/// Bad input, as clap exits for a bad command line.
-const BAD_INPUT: u8 = 2;
+use crate::command_line::BAD_INPUT;
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
