@@ -1,6 +1,6 @@
 //! Many questions at once: one session on each thread, all over one model.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use anyhow::{Result, anyhow};

@@ -108,7 +108,7 @@ pub fn assert_refused(output: &Output, parts: &[&str]) {
     let remedy = |remedy: &&str| {
         [": ", "; ", ", ", " and "].iter().any(|before| stderr.contains(&format!("{before}{remedy}")))
     };
-    assert!(REMEDIES.iter().any(|word| remedy(word)), "no remedy in: {stderr}");
+    assert!(REMEDIES.iter().any(remedy), "no remedy in: {stderr}");
     for part in parts {
         assert!(stderr.contains(part), "no {part:?} in: {stderr}");
     }
