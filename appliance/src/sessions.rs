@@ -76,9 +76,10 @@ impl Sessions<'_> {
     }
 }
 
-#[cfg(all(test, feature = "default-model"))]
+#[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::path::Path;
     use std::sync::{Barrier, Mutex};
     use std::thread;
 
@@ -88,7 +89,8 @@ mod tests {
     use crate::model_source::ModelSource;
 
     fn with<R>(count: usize, use_them: impl FnOnce(&Sessions<'_>) -> R) -> R {
-        let source = ModelSource::open(None).unwrap();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/default.bspan");
+        let source = ModelSource::open(Some(&path)).unwrap();
         let model = source.parse().unwrap();
         use_them(&Sessions { model: &model, max_seq_len: 8, kernels: blockspan_engine::best(), count })
     }
