@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use blockspan_engine::{Answer, AnswerOptions, Error, Outcome, Session};
+use blockspan_engine::{Answer, AnswerOptions, Error, Session};
 use blockspan_squad::{Dataset, NullLogits, Paragraph, Prediction, Question, Report, Span, outputs, twins};
 
 use crate::cli::Eval;
@@ -203,32 +203,31 @@ impl<'q> Found<'q> {
         question: &'q Question,
         options: &AnswerOptions,
     ) -> Result<Self> {
-        let mut answers = vec![Answer::default(); options.n_best];
-        let (outcome, unaskable) =
-            match session.answer(&question.question, &paragraph.context, options, &mut answers) {
-                Ok(outcome) => (outcome, None),
-                Err(
-                    error @ (Error::EmptyQuestion
-                    | Error::EmptyPassage
-                    | Error::QuestionTooLong { .. }
-                    | Error::TextTooLong),
-                ) => (Outcome::default(), Some(error)),
-                Err(error) => return Err(error).with_context(|| format!("question {}", question.id)),
-            };
-        let span = |answer: &Answer| Span {
-            start_logit: answer.start_logit,
-            end_logit: answer.end_logit,
-            text: paragraph.context.get(answer.start..answer.end).unwrap_or_default(),
-        };
-        let [start, end] = outcome.null_logits;
-        Ok(Self {
-            id: &question.id,
-            spans: answers.iter().take(outcome.answers).map(span).collect(),
-            n_best: options.n_best,
-            null: NullLogits { start, end },
-            windows: outcome.windows,
-            unaskable,
-        })
+        let null = NullLogits { start: 0.0, end: 0.0 };
+        let (id, n_best) = (question.id.as_str(), options.n_best);
+        let mut found = Self { id, spans: Vec::new(), n_best, null, windows: 0, unaskable: None };
+        let mut answers = vec![Answer::default(); n_best];
+        match session.answer(&question.question, &paragraph.context, options, &mut answers) {
+            Ok(outcome) => {
+                let span = |answer: &Answer| Span {
+                    start_logit: answer.start_logit,
+                    end_logit: answer.end_logit,
+                    text: paragraph.context.get(answer.start..answer.end).unwrap_or_default(),
+                };
+                let [start, end] = outcome.null_logits;
+                found.null = NullLogits { start, end };
+                found.spans.extend(answers.iter().take(outcome.answers).map(span));
+                found.windows = outcome.windows;
+            }
+            Err(
+                error @ (Error::EmptyQuestion
+                | Error::EmptyPassage
+                | Error::QuestionTooLong { .. }
+                | Error::TextTooLong),
+            ) => found.unaskable = Some(error),
+            Err(error) => return Err(error).with_context(|| format!("question {id}")),
+        }
+        Ok(found)
     }
 
     /// The answer where the null answer is possible above this threshold, if there is one.

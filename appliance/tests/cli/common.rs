@@ -78,11 +78,13 @@ pub fn ask(question: &str, passage: &str, more: &[&str]) -> Value {
 }
 
 /// With one of these a message tells what to do.
-const REMEDIES: [&str; 15] = [
+const REMEDIES: [&str; 20] = [
     "ask ",
     "convert ",
     "copy ",
+    "correct ",
     "expected ",
+    "fetch ",
     "give ",
     "lower ",
     "make ",
@@ -90,10 +92,13 @@ const REMEDIES: [&str; 15] = [
     "pack ",
     "pipe ",
     "raise ",
+    "save ",
     "send ",
     "shorten ",
     "split ",
+    "unpack ",
     "use ",
+    "write ",
 ];
 
 /// Demands what every refusal promises, and that its line names each of `parts`.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{PASSAGE, TempFile, ask, assert_refused, blockspan, stdout};
+use crate::common::{PASSAGE, TempFile, ask, assert_refused, blockspan, piped, stdout};
 
 const OTHER: &str = "Marta Lindqvist opened the bakery in a former fire station, because the rent was low.";
 const QUESTIONS: [(&str, &str, &str); 4] = [
@@ -69,18 +69,31 @@ fn the_number_of_threads_changes_no_byte() {
         // Half of the answers, so that the scores depend on which prediction is whose.
         if question.starts_with('W') { own_answer("", question, context) } else { json!({ "answers": [] }) }
     });
-    let out = file.directory.path().join("out.json");
+    let out = file.directory.path().join("out");
     let run = |threads: &str| {
-        let args = ["eval", file.name(), "--predictions", out.to_str().unwrap(), "--threads", threads];
-        let output = blockspan(&args).output().unwrap();
+        let output = ["--unanswerable-twin", "--output-dir", out.to_str().unwrap(), "--threads", threads];
+        let output = blockspan(&["eval", file.name()]).args(output).output().unwrap();
         let stderr = String::from_utf8(output.stderr.clone()).unwrap();
         assert!(stderr.contains(&format!("threads {threads}")), "{stderr}");
-        (stdout(&output), std::fs::read(&out).unwrap())
+        let files = ["predictions.json", "nbest_predictions.json", "null_odds.json"];
+        (stdout(&output), files.map(|name| std::fs::read(out.join(name)).unwrap()))
     };
     let one = run("1");
     for threads in ["2", "3", "32"] {
         assert_eq!(run(threads), one, "{threads} threads");
     }
+}
+
+#[test]
+fn questions_may_come_on_standard_input() {
+    let file = squad(own_answer);
+    let data = std::fs::read(&file.path).unwrap();
+    let output = piped(&mut blockspan(&["eval", "-", "--predictions", "-"]), &data);
+    assert_eq!(
+        output.stdout,
+        blockspan(&["eval", file.name(), "--predictions", "-"]).output().unwrap().stdout
+    );
+    assert_refused(&piped(&mut blockspan(&["eval", "-"]), b"{}"), &["standard input: "]);
 }
 
 /// So that a program can read them.
@@ -111,7 +124,7 @@ fn predictions_go_through_a_link_to_its_target() {
     let fifo = at("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let output = blockspan(&["eval", file.name(), "--predictions", fifo.to_str().unwrap()]).output().unwrap();
-    crate::common::assert_refused(&output, &["fifo", "not a regular file"]);
+    assert_refused(&output, &["fifo", "not a regular file"]);
     assert!(!fifo.is_file());
 }
 
