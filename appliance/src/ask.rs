@@ -15,6 +15,11 @@ use crate::runtime::{Decoding, Machine};
 pub fn run(args: &Ask) -> Result<()> {
     let (top_k, n_best) = (args.top_k, args.decoding.n_best);
     ensure!(top_k <= n_best, "--top-k {top_k}: only --n-best {n_best} answers are kept; raise --n-best");
+    if args.passage.is_stdin() {
+        args.model.check_not_stdin(
+            "standard input holds the passage; give that with --context or --context-file FILE",
+        )?;
+    }
     let machine = Machine::new(&args.runtime)?;
     let passage = Passage::read(&args.passage)?;
 
@@ -60,10 +65,14 @@ pub fn run(args: &Ask) -> Result<()> {
     Ok(())
 }
 
-/// The error, with the passage's name where it is about the passage.
+/// The error, with the passage's name where it is about the passage, and with the options that help.
 fn place(error: Error, origin: &Origin) -> anyhow::Error {
     match error {
         Error::EmptyPassage | Error::TextTooLong => anyhow!("{origin}: {error}"),
+        Error::QuestionTooLong { tokens, most } => anyhow!(
+            "the question has {tokens} tokens, but only {most} leave room for a passage; shorten it, or give \
+             --max-query-length {most}, a larger --max-seq-len or a smaller --doc-stride"
+        ),
         error => error.into(),
     }
 }

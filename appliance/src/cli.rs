@@ -6,9 +6,11 @@ use blockspan_engine::MAX_THREADS;
 use blockspan_engine::span::MAX_N_BEST;
 use clap::{Args, Parser, Subcommand};
 
+mod examples;
+
 /// Answers questions from a passage, from one packed file.
 #[derive(Parser)]
-#[command(name = "blockspan", version)]
+#[command(name = "blockspan", version, after_help = examples::COMMAND)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -29,8 +31,10 @@ pub enum Command {
 }
 
 #[derive(Args)]
+#[command(after_help = examples::ASK)]
 pub struct Ask {
-    /// The question.
+    /// The question; it may begin with a hyphen.
+    #[arg(allow_hyphen_values = true)]
     pub question: String,
     #[command(flatten)]
     pub passage: PassageArgs,
@@ -52,15 +56,29 @@ pub struct Ask {
 }
 
 #[derive(Args)]
+#[command(after_help = examples::EVAL)]
 pub struct Eval {
-    /// SQuAD file (v1.1 or v2.0) to measure on.
-    #[arg(value_name = "DATA.json")]
+    /// Data to measure on: SQuAD v1.1 or v2.0, or records of Hugging Face datasets, JSON or JSON Lines.
+    #[arg(value_name = "FILE")]
     pub data: PathBuf,
     #[command(flatten)]
     pub model: ModelArgs,
     /// Write the predicted texts here, by question id.
-    #[arg(long, value_name = "OUT.json")]
+    #[arg(long, value_name = "FILE")]
     pub predictions: Option<PathBuf>,
+    /// Write predictions.json, nbest_predictions.json and null_odds.json here, as run_qa.py does.
+    #[arg(long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
+    /// Print the scores as one JSON object on one line.
+    #[arg(long)]
+    pub json: bool,
+    /// Ask each question once more on another paragraph of its article that does not answer it, and print how well
+    /// null_diff tells the two apart: AUROC, and F1 over both kinds.
+    #[arg(long)]
+    pub unanswerable_twin: bool,
+    /// Decides which paragraphs --unanswerable-twin takes.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "unanswerable_twin")]
+    pub seed: u64,
     #[command(flatten)]
     pub decoding: DecodingArgs,
     #[command(flatten)]
@@ -68,29 +86,37 @@ pub struct Eval {
 }
 
 #[derive(Args)]
+#[command(after_help = examples::INSPECT)]
 pub struct Inspect {
-    /// Packed model; without it the default model.
+    /// Packed model (*.bspan); - is standard input [default: the one in this program].
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Print one JSON object on one line.
     #[arg(long)]
     pub json: bool,
+    /// Windows that the workspace is to hold, question included [default: the model's own length].
+    #[arg(long, value_name = "TOKENS")]
+    pub max_seq_len: Option<usize>,
+    /// Threads that the workspace is to serve.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = up_to::<MAX_THREADS>)]
+    pub threads: usize,
 }
 
 #[derive(Args)]
+#[command(after_help = examples::BENCH)]
 pub struct Bench {
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Lengths of the input; 48, 128 and 384, as far as the model reads so many, if not given.
+    /// Lengths of the input, in tokens [default: 48,128,384, as far as the model reads so many].
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = up_to::<{ usize::MAX }>)]
     pub tokens: Vec<usize>,
-    /// Numbers of threads; all cores if not given.
+    /// Numbers of threads [default: all cores].
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = up_to::<MAX_THREADS>)]
     pub threads: Vec<usize>,
     /// How many passes are timed for each length and number of threads.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = up_to::<100_000>)]
     pub repeat: usize,
-    /// Instruction set; the fastest one that this machine has if neither this nor the variable BLOCKSPAN_ISA is given.
+    /// Instruction set [default: the variable BLOCKSPAN_ISA, else the fastest that this machine has].
     #[arg(long, value_name = "NAME")]
     pub isa: Option<String>,
     /// Print one JSON object on one line.
@@ -99,6 +125,7 @@ pub struct Bench {
 }
 
 #[derive(Args)]
+#[command(after_help = examples::TOKENIZE)]
 pub struct Tokenize {
     #[command(flatten)]
     pub model: ModelArgs,
@@ -108,17 +135,17 @@ pub struct Tokenize {
 #[derive(Args)]
 #[group(multiple = false)]
 pub struct PassageArgs {
-    /// The passage itself.
-    #[arg(long, value_name = "TEXT")]
+    /// The passage itself; it may begin with a hyphen.
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub context: Option<String>,
-    /// A file that holds the passage, in UTF-8.
+    /// A file that holds the passage, in UTF-8; - is standard input [default: standard input].
     #[arg(long, value_name = "FILE")]
     pub context_file: Option<PathBuf>,
 }
 
 #[derive(Args)]
 pub struct ModelArgs {
-    /// Packed model (*.bspan); without it the default model.
+    /// Packed model (*.bspan); - is standard input [default: the one in this program].
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
 }
@@ -133,20 +160,19 @@ pub struct DecodingArgs {
     /// The longest answer, in tokens.
     #[arg(long, value_name = "TOKENS", default_value_t = 30, value_parser = up_to::<{ usize::MAX }>)]
     pub max_answer_len: usize,
-    /// Tokens that neighbouring windows of a long passage share; the model's own value if not given, but at most
-    /// a third of --max-seq-len.
+    /// Tokens that neighboring windows of a long passage share [default: the model's own number, but at most a third
+    /// of --max-seq-len].
     #[arg(long, value_name = "TOKENS")]
     pub doc_stride: Option<usize>,
-    /// The longest window, question included; the model's own value if not given.
+    /// The longest window, question included [default: the model's own length].
     #[arg(long, value_name = "TOKENS")]
     pub max_seq_len: Option<usize>,
-    /// Cut a longer question to its first tokens; if not given, a question that leaves no room for the passage is
-    /// refused.
+    /// Cut a longer question to its first tokens [default: a question that leaves no room for the passage is
+    /// refused].
     #[arg(long, value_name = "TOKENS", value_parser = up_to::<{ usize::MAX }>)]
     pub max_query_length: Option<usize>,
-    /// Give no answer where null_diff is above this (for models that were trained with unanswerable questions; 0 is a
-    /// good start); if not given, every question has an answer, except that eval takes 0 for a file with unanswerable
-    /// questions.
+    /// Give no answer where null_diff is above this; for models that were trained with unanswerable questions, where 0
+    /// is a good start [default: every question has an answer; eval takes 0 for a file with unanswerable questions].
     #[arg(long, value_name = "DIFF", value_parser = number, allow_negative_numbers = true)]
     pub null_threshold: Option<f32>,
 }
@@ -155,12 +181,11 @@ pub struct DecodingArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Machine")]
 pub struct RuntimeArgs {
-    /// Threads; all cores if not given. The result is the same for every number.
+    /// Threads; the result is the same for every number [default: all cores].
     #[arg(long, value_name = "N", value_parser = up_to::<MAX_THREADS>)]
     pub threads: Option<usize>,
-    /// Instruction set: scalar, sse41, avx2, avxvnni, avx512vnni, neon, dotprod, i8mm or simd128; the fastest one
-    /// that this machine has if neither this nor the variable BLOCKSPAN_ISA is given. The result is the same for
-    /// each.
+    /// Instruction set: scalar, sse41, avx2, avxvnni, avx512vnni, neon, dotprod, i8mm or simd128; the result is the
+    /// same for each [default: the variable BLOCKSPAN_ISA, else the fastest that this machine has].
     #[arg(long, value_name = "NAME")]
     pub isa: Option<String>,
 }

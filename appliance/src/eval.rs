@@ -1,100 +1,245 @@
 //! `blockspan eval`: EM and F1 with the semantics of `run_qa.py`, as `blockspan-trainer evaluate` has them.
 
-use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use blockspan_engine::{Answer, AnswerOptions, Error, Session};
-use blockspan_squad::Dataset;
+use blockspan_squad::{Dataset, NullLogits, Paragraph, Prediction, Question, Report, Span, outputs, twins};
 
 use crate::cli::Eval;
 use crate::model_source::ModelSource;
 use crate::output::{self, NewFile};
+use crate::passage::is_stdin;
 use crate::progress::Progress;
-use crate::runtime::{Decoding, Machine};
+use crate::runtime::{self, Decoding};
+use crate::sessions::Sessions;
 
 /// Answers every question, scores, prints.
 pub fn run(args: &Eval) -> Result<()> {
-    let machine = Machine::new(&args.runtime)?;
-    let shown = args.data.display();
-    // The message holds its cause already.
-    let dataset = Dataset::read(&args.data).map_err(|error| anyhow::Error::msg(error.to_string()))?;
-    ensure!(dataset.questions().next().is_some(), "{shown}: holds no question; name a SQuAD file");
+    if is_stdin(&args.data) {
+        args.model.check_not_stdin("standard input holds the questions; name a file for one of them")?;
+    }
+    let kernels = runtime::kernels(args.runtime.isa.as_deref())?;
+    // The messages hold their causes already.
+    let plain = |error: blockspan_squad::Error| anyhow::Error::msg(error.to_string());
+    let dataset = Dataset::read(&args.data).map_err(plain)?;
+    if args.unanswerable_twin {
+        dataset.check_labeled().map_err(plain)?;
+    }
     let predictions_file = args.predictions.as_deref().map(NewFile::prepare).transpose()?;
+    let directory = args.output_dir.as_deref().map(prepare_directory).transpose()?;
 
     let source = ModelSource::open(args.model.model.as_deref())?;
     let model = source.parse()?;
     let decoding = Decoding::new(&args.decoding, model.config())?;
-    let mut workspace = machine.workspace(&model, decoding.max_seq_len)?;
-    let mut session = Session::with(&model, decoding.max_seq_len, &mut workspace, machine.runtime())?;
-    let mut options = decoding.options;
-    // As with run_qa.py's --version_2_with_negative, only such a file makes the empty answer possible.
-    if args.decoding.null_threshold.is_none() && dataset.questions().any(|(_, q)| q.is_impossible) {
-        options.null_threshold = 0.0;
-    }
-    let answered = answer_all(&dataset, &mut session, &options).with_context(|| shown.to_string())?;
+    let sessions = Sessions {
+        model: &model,
+        max_seq_len: decoding.max_seq_len,
+        kernels,
+        count: runtime::threads_or_cores(args.runtime.threads),
+    };
+    dataset.notes().iter().for_each(|note| output::note(&format!("note: {note}")));
+    let mut asked = Asked::new(&dataset, args);
+    asked.answer_all(&sessions, &decoding.options).with_context(|| args.data.display().to_string())?;
 
-    if let Some(file) = predictions_file {
-        file.write((serde_json::to_string_pretty(&answered.predictions)? + "\n").as_bytes())?;
+    let report = asked.report();
+    let nothing_else = args.predictions.is_none() && args.output_dir.is_none() && !args.json;
+    let on_stdout =
+        predictions_file.as_ref().is_some_and(NewFile::is_stdout) || report.scores.is_none() && nothing_else;
+    let texts = outputs::texts(&asked.predictions)?;
+    match predictions_file {
+        Some(file) => file.write(&texts)?,
+        None if on_stdout => output::print(&texts)?,
+        None => {}
     }
-    if let Some(first) = &answered.first_unanswerable {
+    if let Some(directory) = directory {
+        for (name, contents) in outputs::files(&asked.predictions)? {
+            NewFile::prepare(&directory.join(name))?.write(&contents)?;
+        }
+    }
+    if let Some(first) = &asked.first_unaskable {
         output::note(&format!(
             "note: questions without an answer: {}; the first is {first}",
-            answered.unanswerable
+            asked.unaskable
         ));
     }
-    let scores = blockspan_squad::evaluate(&dataset, &answered.predictions);
-    output::print(&format!(
-        "EM {:.2}  F1 {:.2}  ({} questions, {} windows)\n",
-        scores.exact_match, scores.f1, scores.total, answered.windows
-    ))?;
+    let shown = if args.json { report.json() } else { report.text() };
+    if on_stdout {
+        // The predictions stand there alone.
+        shown.lines().for_each(output::note);
+    } else {
+        output::print(&shown)?;
+    }
     output::note(&format!(
         "{:.1} questions/s; isa {}, threads {}",
-        answered.per_second,
-        machine.isa(),
-        machine.threads()
+        asked.per_second,
+        kernels.isa(),
+        sessions.count
     ));
     Ok(())
 }
 
-/// What came of all questions.
-#[derive(Default)]
-struct Answered {
-    /// The text for each question id; empty where there is no answer.
-    predictions: BTreeMap<String, String>,
-    windows: usize,
-    per_second: f64,
-    /// Questions that cannot be answered as they stand in the file.
-    unanswerable: usize,
-    /// The first of them: its id and the reason.
-    first_unanswerable: Option<String>,
+/// Makes the directory, and finds out whether files can be written in it, before the work is done.
+fn prepare_directory(directory: &Path) -> Result<&Path> {
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("{}: cannot make the directory", directory.display()))?;
+    NewFile::prepare(&directory.join("predictions.json"))?;
+    Ok(directory)
 }
 
-fn answer_all(dataset: &Dataset, session: &mut Session<'_>, options: &AnswerOptions) -> Result<Answered> {
-    let mut answered = Answered::default();
-    let mut progress = Progress::new(dataset.questions().count());
-    let mut best = [Answer::default()];
-    for (paragraph, question) in dataset.questions() {
-        let mut text = "";
-        match session.answer(&question.question, &paragraph.context, options, &mut best) {
+/// The questions, and what came of them.
+struct Asked<'a> {
+    dataset: &'a Dataset,
+    /// The same questions and their twins behind them, where twins were asked for.
+    both: Option<Dataset>,
+    /// Where the null answer wins, if it is possible.
+    null_threshold: Option<f64>,
+    /// Of the data set's own questions.
+    predictions: Vec<Prediction>,
+    /// Of all of `both`.
+    both_predictions: Vec<Prediction>,
+    /// For the data set's own questions.
+    windows: usize,
+    per_second: f64,
+    /// Questions that cannot be asked as they stand in the file.
+    unaskable: usize,
+    /// The first of them: its id and the reason.
+    first_unaskable: Option<String>,
+}
+
+impl<'a> Asked<'a> {
+    fn new(dataset: &'a Dataset, args: &Eval) -> Self {
+        // As with run_qa.py's --version_2_with_negative, only such a file makes the empty answer possible unasked.
+        let null_threshold = args.decoding.null_threshold.map(f64::from);
+        Self {
+            dataset,
+            both: args.unanswerable_twin.then(|| twins(dataset, args.seed)),
+            null_threshold: null_threshold.or(dataset.has_unanswerable().then_some(0.0)),
+            predictions: Vec::new(),
+            both_predictions: Vec::new(),
+            windows: 0,
+            per_second: 0.0,
+            unaskable: 0,
+            first_unaskable: None,
+        }
+    }
+
+    /// Where F1 is taken over both kinds.
+    fn twin_threshold(&self) -> f64 {
+        self.null_threshold.unwrap_or(0.0)
+    }
+
+    fn answer_all(&mut self, sessions: &Sessions<'_>, options: &AnswerOptions) -> Result<()> {
+        // Every span is wanted, be the null answer above it or not.
+        let options = AnswerOptions { null_threshold: f32::INFINITY, ..*options };
+        let both = self.both.take();
+        let own = self.dataset.questions().count();
+        let questions: Vec<_> = both.as_ref().unwrap_or(self.dataset).questions().enumerate().collect();
+        let (own_threshold, twin_threshold) = (self.null_threshold, self.twin_threshold());
+        let progress = Mutex::new(Progress::new(questions.len()));
+        let answered = sessions.map(&questions, |session, &(index, (paragraph, question))| {
+            let found = Found::new(session, paragraph, question, &options)?;
+            let answered = Answered {
+                own: (index < own).then(|| found.predict(own_threshold)),
+                both: both.is_some().then(|| found.predict(Some(twin_threshold))),
+                windows: found.windows,
+                unaskable: found.unaskable,
+            };
+            progress.lock().unwrap_or_else(PoisonError::into_inner).step();
+            Ok(answered)
+        })?;
+        for answered in answered {
+            if let Some(prediction) = answered.own {
+                if let Some(error) = answered.unaskable {
+                    self.unaskable += 1;
+                    self.first_unaskable.get_or_insert_with(|| format!("{}: {error}", prediction.id));
+                }
+                self.windows += answered.windows;
+                self.predictions.push(prediction);
+            }
+            self.both_predictions.extend(answered.both);
+        }
+        self.per_second = progress.into_inner().unwrap_or_else(PoisonError::into_inner).per_second();
+        self.both = both;
+        Ok(())
+    }
+
+    fn report(&self) -> Report {
+        let threshold = self.twin_threshold();
+        let report = Report::new(self.dataset, &self.predictions, self.windows, threshold);
+        match &self.both {
+            Some(both) => report.with_twins(both, &self.both_predictions, threshold),
+            None => report,
+        }
+    }
+}
+
+/// What becomes of a question.
+struct Answered {
+    /// For one of the data set's own questions.
+    own: Option<Prediction>,
+    /// For any of `both`.
+    both: Option<Prediction>,
+    windows: usize,
+    unaskable: Option<Error>,
+}
+
+/// What the engine finds for a question.
+struct Found<'q> {
+    id: &'q str,
+    spans: Vec<Span<'q>>,
+    n_best: usize,
+    null: NullLogits,
+    windows: usize,
+    /// Why the question cannot be asked as it stands in the file.
+    unaskable: Option<Error>,
+}
+
+impl<'q> Found<'q> {
+    fn new(
+        session: &mut Session<'_>,
+        paragraph: &'q Paragraph,
+        question: &'q Question,
+        options: &AnswerOptions,
+    ) -> Result<Self> {
+        let null = NullLogits { start: 0.0, end: 0.0 };
+        let (id, n_best) = (question.id.as_str(), options.n_best);
+        let mut found = Self { id, spans: Vec::new(), n_best, null, windows: 0, unaskable: None };
+        let mut answers = vec![Answer::default(); n_best];
+        match session.answer(&question.question, &paragraph.context, options, &mut answers) {
             Ok(outcome) => {
-                answered.windows += outcome.windows;
-                let found = best.first().filter(|_| outcome.answers > 0);
-                text = found.and_then(|best| paragraph.context.get(best.start..best.end)).unwrap_or_default();
+                let span = |answer: &Answer| Span {
+                    start_logit: answer.start_logit,
+                    end_logit: answer.end_logit,
+                    text: paragraph.context.get(answer.start..answer.end).unwrap_or_default(),
+                };
+                let [start, end] = outcome.null_logits;
+                found.null = NullLogits { start, end };
+                found.spans.extend(answers.iter().take(outcome.answers).map(span));
+                found.windows = outcome.windows;
             }
             Err(
                 error @ (Error::EmptyQuestion
                 | Error::EmptyPassage
                 | Error::QuestionTooLong { .. }
                 | Error::TextTooLong),
-            ) => {
-                answered.unanswerable += 1;
-                answered.first_unanswerable.get_or_insert_with(|| format!("{}: {error}", question.id));
-            }
-            Err(error) => return Err(error).with_context(|| format!("question {}", question.id)),
+            ) => found.unaskable = Some(error),
+            Err(error) => return Err(error).with_context(|| format!("question {id}")),
         }
-        answered.predictions.insert(question.id.clone(), text.to_owned());
-        progress.step();
+        Ok(found)
     }
-    answered.per_second = progress.per_second();
-    Ok(answered)
+
+    /// The answer where the null answer is possible above this threshold, if there is one.
+    fn predict(&self, null_threshold: Option<f64>) -> Prediction {
+        if self.unaskable.is_some() {
+            return Prediction::none(self.id);
+        }
+        Prediction::new(
+            self.id,
+            &self.spans,
+            self.n_best,
+            null_threshold.map(|threshold| (self.null, threshold)),
+        )
+    }
 }

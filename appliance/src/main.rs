@@ -4,7 +4,10 @@
 
 mod ask;
 mod bench;
+mod card;
 mod cli;
+mod command_line;
+mod encoding;
 mod eval;
 mod inspect;
 mod model_source;
@@ -12,19 +15,22 @@ mod output;
 mod passage;
 mod progress;
 mod runtime;
+mod sessions;
 mod tokenize;
+mod version;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use crate::cli::{Cli, Command};
-
-/// Bad input, as clap exits for a bad command line.
-const BAD_INPUT: u8 = 2;
+use crate::cli::Command;
+use crate::command_line::BAD_INPUT;
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let args: Vec<_> = std::env::args_os().collect();
+    let cli = match command_line::parse(&args) {
+        Ok(cli) => cli,
+        Err(status) => return status,
+    };
+    let result = match cli.command {
         Command::Ask(args) => ask::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Inspect(args) => inspect::run(&args),
@@ -34,8 +40,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // A name or a quoted text may hold a line break; the message stays one line.
-            output::note(&format!("error: {}", format!("{error:#}").replace(['\n', '\r'], " ")));
+            output::note(&format!("error: {error:#}"));
             ExitCode::from(BAD_INPUT)
         }
     }

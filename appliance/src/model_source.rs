@@ -1,10 +1,23 @@
 //! Where a model's bytes come from: a mapped file, or the default model in the binary.
 
 use core::fmt;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow, bail};
-use blockspan_engine::{MappedFile, Model};
+use anyhow::{Result, anyhow, bail, ensure};
+use blockspan_engine::{AlignedBytes, MappedFile, Model, ParseError};
+
+use crate::cli::ModelArgs;
+use crate::passage::is_stdin;
+
+impl ModelArgs {
+    /// Refuses a model on standard input where that is needed for something else.
+    pub fn check_not_stdin(&self, otherwise: &str) -> Result<()> {
+        let taken = self.model.as_deref().is_some_and(is_stdin);
+        ensure!(!taken, "--model -: {otherwise}");
+        Ok(())
+    }
+}
 
 /// The bytes of a model, not parsed yet.
 pub enum ModelSource {
@@ -13,6 +26,8 @@ pub enum ModelSource {
     Default,
     /// A file.
     File { path: PathBuf, file: MappedFile },
+    /// What came on standard input, in memory.
+    Stdin(AlignedBytes),
 }
 
 #[cfg(feature = "default-model")]
@@ -29,9 +44,16 @@ mod default {
 }
 
 impl ModelSource {
-    /// The file at `path`, or the default model.
+    /// The file at `path`, which is standard input where that is `-`; or the default model.
     pub fn open(path: Option<&Path>) -> Result<Self> {
         match path {
+            Some(path) if is_stdin(path) => {
+                // No model is larger; something without an end is.
+                let read = AlignedBytes::read_from(io::stdin().lock().take(u32::MAX.into()));
+                read.map(Self::Stdin).map_err(|error| {
+                    anyhow!("standard input: cannot read the model: {error}; name a .bspan file")
+                })
+            }
             Some(path) => Self::map(path),
             #[cfg(feature = "default-model")]
             None => Ok(Self::Default),
@@ -53,7 +75,8 @@ impl ModelSource {
         // SAFETY: as the README asks, whoever may write the file leaves it alone while a command runs, and replaces a
         // model by renaming a new one over it. A private copy would need no such promise, but as much memory again as
         // the model and most of the time that a start takes (a read of 112 MB against a mapping of some microseconds).
-        let file = unsafe { MappedFile::open(path)? };
+        let file =
+            unsafe { MappedFile::open(path) }.map_err(|error| anyhow!("{error}; name a .bspan file"))?;
         Ok(Self::File { path: path.to_owned(), file })
     }
 
@@ -63,12 +86,20 @@ impl ModelSource {
             #[cfg(feature = "default-model")]
             Self::Default => default::bytes(),
             Self::File { file, .. } => file.bytes(),
+            Self::Stdin(bytes) => bytes,
         }
     }
 
     /// Checks the bytes and borrows the model from them.
     pub fn parse(&self) -> Result<Model<'_>> {
-        Model::parse(self.bytes()).map_err(|error| anyhow!("{self}: {error}"))
+        Model::parse(self.bytes()).map_err(|error| match error {
+            ParseError::Header(_) | ParseError::Section(..) => {
+                anyhow!(
+                    "{self}: {error}; copy the file again, or make it again with `blockspan-trainer pack`"
+                )
+            }
+            error => anyhow!("{self}: {error}"),
+        })
     }
 }
 
@@ -79,6 +110,7 @@ impl fmt::Display for ModelSource {
             #[cfg(feature = "default-model")]
             Self::Default => f.write_str("the default model"),
             Self::File { path, .. } => path.display().fmt(f),
+            Self::Stdin(_) => f.write_str("standard input"),
         }
     }
 }

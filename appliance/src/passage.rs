@@ -1,12 +1,14 @@
 //! Reading the passage.
 
 use core::fmt;
-use std::io::{IsTerminal, Read};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::cli::PassageArgs;
+use crate::encoding::utf8;
 
 /// A text and where it came from.
 pub struct Passage {
@@ -31,37 +33,42 @@ impl fmt::Display for Origin {
     }
 }
 
+impl PassageArgs {
+    /// Whether the passage comes from standard input.
+    pub fn is_stdin(&self) -> bool {
+        self.context.is_none() && self.context_file.as_deref().is_none_or(is_stdin)
+    }
+}
+
 impl Passage {
-    /// The text of the arguments, or standard input unless that is a terminal.
+    /// The text of the arguments, or standard input; unless it is asked for by `-`, not from a terminal.
     pub fn read(args: &PassageArgs) -> Result<Self> {
         if let Some(text) = &args.context {
             return Ok(Self { text: text.clone(), origin: Origin::Argument });
         }
         let (origin, bytes) = match &args.context_file {
-            Some(path) => (Origin::File(path.clone()), std::fs::read(path)),
-            None => (Origin::Stdin, read_stdin()?),
+            Some(path) if !is_stdin(path) => (Origin::File(path.clone()), File::open(path).and_then(read)),
+            None if io::stdin().is_terminal() => {
+                bail!("no passage: give --context TEXT or --context-file FILE, or pipe the text in")
+            }
+            _ => (Origin::Stdin, read(io::stdin().lock())),
         };
-        let bytes = bytes.map_err(|error| anyhow!("{origin}: cannot read the passage: {error}"))?;
+        let bytes = bytes.map_err(|error| {
+            anyhow!("{origin}: cannot read the passage: {error}; name a file of plain text")
+        })?;
         let text = utf8(bytes).with_context(|| origin.to_string())?;
         Ok(Self { text, origin })
     }
 }
 
-fn read_stdin() -> Result<std::io::Result<Vec<u8>>> {
-    let mut stdin = std::io::stdin().lock();
-    if stdin.is_terminal() {
-        bail!("no passage: give --context TEXT or --context-file FILE, or pipe the text in");
-    }
+/// All bytes, up to one more than the engine takes, so that a device without an end is refused and not read for ever.
+fn read(reader: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    Ok(stdin.read_to_end(&mut bytes).map(|_| bytes))
+    reader.take(1 << 32).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
-/// The bytes as text; the error tells the first byte that is not UTF-8.
-fn utf8(bytes: Vec<u8>) -> Result<String> {
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let before = error.as_bytes().get(..at).unwrap_or_default();
-        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-        anyhow!("not UTF-8 at byte {at} (line {line}); convert the text, for example with iconv -t UTF-8")
-    })
+/// Whether the name stands for standard input.
+pub fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }

@@ -26,18 +26,7 @@ impl Machine {
 
     /// As [`new`](Self::new).
     pub fn with(isa: Option<&str>, threads: Option<usize>) -> Result<Self> {
-        let kernels = match isa {
-            Some(name) => kernels_named(name).with_context(|| format!("--isa {name}"))?,
-            None => match std::env::var_os(ISA_VARIABLE).filter(|name| !name.is_empty()) {
-                Some(name) => {
-                    let name = name.to_string_lossy();
-                    kernels_named(&name).with_context(|| format!("{ISA_VARIABLE}={name}"))?
-                }
-                None => blockspan_engine::best(),
-            },
-        };
-        let cores = || thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
-        let threads = threads.unwrap_or_else(cores);
+        let (kernels, threads) = (kernels(isa)?, threads_or_cores(threads));
         let pool = ThreadPool::new(threads)
             .map_err(|error| anyhow!("cannot start {threads} threads: {error}; give a smaller --threads"))?;
         Ok(Self { kernels, pool })
@@ -60,14 +49,48 @@ impl Machine {
 
     /// A workspace for windows of `max_seq_len` tokens, with scratch for every thread.
     pub fn workspace(&self, model: &Model<'_>, max_seq_len: usize) -> Result<Vec<u8>> {
-        let len = model.workspace_len(max_seq_len, self.threads());
-        let mut workspace = Vec::new();
-        workspace
-            .try_reserve_exact(len)
-            .map_err(|_| anyhow!("no memory for a workspace of {len} bytes; give a smaller --max-seq-len"))?;
-        workspace.resize(len, 0);
-        Ok(workspace)
+        new_workspace(model, max_seq_len, self.threads())
     }
+}
+
+/// The kernels that `--isa` names, else the environment, else the fastest.
+pub fn kernels(isa: Option<&str>) -> Result<&'static dyn Kernels> {
+    match isa {
+        Some(name) => kernels_named(name).with_context(|| format!("--isa {name}")),
+        None => match std::env::var_os(ISA_VARIABLE).filter(|name| !name.is_empty()) {
+            Some(name) => {
+                let name = name.to_string_lossy();
+                kernels_named(&name).with_context(|| format!("{ISA_VARIABLE}={name}"))
+            }
+            None => Ok(blockspan_engine::best()),
+        },
+    }
+}
+
+/// What `--threads` asks for, else as many as there are cores.
+pub fn threads_or_cores(threads: Option<usize>) -> usize {
+    threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS))
+}
+
+/// A workspace for windows of `max_seq_len` tokens on so many threads.
+pub fn new_workspace(model: &Model<'_>, max_seq_len: usize, threads: usize) -> Result<Vec<u8>> {
+    let len = model.workspace_len(max_seq_len, threads);
+    let mut workspace = Vec::new();
+    workspace
+        .try_reserve_exact(len)
+        .map_err(|_| anyhow!("no memory for a workspace of {len} bytes; give a smaller --max-seq-len"))?;
+    workspace.resize(len, 0);
+    Ok(workspace)
+}
+
+/// The longest window: what `--max-seq-len` asks for, if the model reads so many tokens, else the model's own length.
+pub fn max_seq_len(asked: Option<usize>, config: &Config) -> Result<usize> {
+    let (tokens, most) = (asked.unwrap_or(config.max_seq_len), config.max_positions);
+    ensure!(
+        (8..=most).contains(&tokens),
+        "--max-seq-len {tokens}: give 8 to {most} tokens, the windows that this model reads"
+    );
+    Ok(tokens)
 }
 
 /// The kernels of an instruction set that this machine has.
@@ -75,7 +98,7 @@ fn kernels_named(name: &str) -> Result<&'static dyn Kernels> {
     let isa = Isa::from_str(name).map_err(anyhow::Error::msg)?;
     let Some(kernels) = blockspan_engine::kernels_for(isa) else {
         let available: Vec<&str> = blockspan_engine::available().map(Isa::name).collect();
-        bail!("not available here; this machine and build have: {}", available.join(" "))
+        bail!("not available here; use what this machine and build have: {}", available.join(" "))
     };
     Ok(kernels)
 }
@@ -89,16 +112,11 @@ pub struct Decoding {
 impl Decoding {
     /// Checks the arguments against the model.
     pub fn new(args: &DecodingArgs, config: &Config) -> Result<Self> {
-        let max_seq_len = args.max_seq_len.unwrap_or(config.max_seq_len);
-        let most = config.max_positions;
-        ensure!(
-            (8..=most).contains(&max_seq_len),
-            "--max-seq-len {max_seq_len}: this model reads windows of 8 to {most} tokens"
-        );
+        let max_seq_len = max_seq_len(args.max_seq_len, config)?;
         let doc_stride = args.doc_stride.unwrap_or_else(|| config.doc_stride_for(max_seq_len));
         ensure!(
             doc_stride < max_seq_len,
-            "--doc-stride {doc_stride}: must be below the window's {max_seq_len} tokens (--max-seq-len)"
+            "--doc-stride {doc_stride}: give less than the window's {max_seq_len} tokens (--max-seq-len)"
         );
         let options = AnswerOptions {
             max_answer_len: args.max_answer_len,

@@ -15,6 +15,7 @@ const BUFFER: usize = 1 << 16;
 
 /// Reads lines, prints their tokens.
 pub fn run(args: &Tokenize) -> Result<()> {
+    args.model.check_not_stdin("standard input holds the lines; name a file")?;
     let source = ModelSource::open(args.model.model.as_deref())?;
     let model = source.parse()?;
     let mut input = BufReader::with_capacity(BUFFER, io::stdin().lock());
@@ -24,7 +25,7 @@ pub fn run(args: &Tokenize) -> Result<()> {
         line.clear();
         number += 1;
         let read = input.read_until(b'\n', &mut line);
-        if read.map_err(|error| anyhow!("standard input: cannot read: {error}"))? == 0 {
+        if read.map_err(|error| anyhow!("standard input: cannot read: {error}; pipe the lines in"))? == 0 {
             return output::delivered(stdout.flush()).map(drop);
         }
         let text = line.strip_suffix(b"\n").unwrap_or(&line);

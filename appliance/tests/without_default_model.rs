@@ -12,3 +12,10 @@ fn a_model_must_be_named() {
         assert_eq!(stderr, "error: no model: this build has no default model; name a .bspan file\n");
     }
 }
+
+#[test]
+fn the_version_tells_that_there_is_none() {
+    let output = Command::new(env!("CARGO_BIN_EXE_blockspan")).arg("--version").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("\ndefault model: none in this build; "), "{text}");
+}

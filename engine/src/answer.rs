@@ -89,6 +89,8 @@ pub struct Outcome {
     /// `start_logit + end_logit`: the higher, the likelier that the passage does not hold the answer. If no span
     /// fits the limits, the null score itself, as in `run_qa.py`.
     pub null_diff: f32,
+    /// The two logits at `[CLS]`, start and end, that make the null score.
+    pub null_logits: [f32; 2],
     /// Windows that the passage took.
     pub windows: usize,
 }

@@ -248,7 +248,8 @@ fn finish(
 ) -> Outcome {
     let (spans, null_score) = (pool.candidates(), pool.null_score());
     let best = spans.first().map_or(0.0, Candidate::score);
-    let mut outcome = Outcome { answers: 0, null_diff: null_score - best, windows };
+    let null_logits = pool.null_logits();
+    let mut outcome = Outcome { answers: 0, null_diff: null_score - best, null_logits, windows };
     if outcome.null_diff > options.null_threshold {
         return outcome;
     }

@@ -66,23 +66,22 @@ pub struct SpanPool<'a> {
     len: usize,
     n_best: usize,
     max_answer_len: usize,
-    null_score: f32,
+    null_logits: [f32; 2],
 }
 
 impl<'a> SpanPool<'a> {
     /// An empty pool that keeps at most `best.len()` candidates. `n_best` starts and ends are examined per
     /// window (at most [`MAX_N_BEST`]); spans of more than `max_answer_len` tokens are dropped.
     pub fn new(best: &'a mut [Candidate], n_best: usize, max_answer_len: usize) -> Self {
-        Self { best, len: 0, n_best: n_best.min(MAX_N_BEST), max_answer_len, null_score: f32::INFINITY }
+        Self { best, len: 0, n_best: n_best.min(MAX_N_BEST), max_answer_len, null_logits: [f32::INFINITY; 2] }
     }
 
     /// Adds a window's candidates. A logit that is not a number counts as absent.
     pub fn add_window(&mut self, window: &Window<'_>) {
-        if let (Some(start), Some(end)) = (window.start_logits.first(), window.end_logits.first()) {
-            let null = start + end;
-            if null < self.null_score {
-                self.null_score = null;
-            }
+        if let (Some(&start), Some(&end)) = (window.start_logits.first(), window.end_logits.first())
+            && start + end < self.null_score()
+        {
+            self.null_logits = [start, end];
         }
         let starts = Top::of(window.start_logits, self.n_best);
         let ends = Top::of(window.end_logits, self.n_best);
@@ -105,7 +104,13 @@ impl<'a> SpanPool<'a> {
 
     /// The least `[CLS]` start + end over the windows; +∞ before the first window.
     pub fn null_score(&self) -> f32 {
-        self.null_score
+        let [start, end] = self.null_logits;
+        start + end
+    }
+
+    /// Start and end logit whose sum is the null score; +∞ before the first window.
+    pub fn null_logits(&self) -> [f32; 2] {
+        self.null_logits
     }
 
     /// Insertion into the sorted prefix; the worst falls out when the pool is full.
@@ -230,9 +235,9 @@ mod tests {
         let mut best = [Candidate::default(); 3];
         let mut pool = SpanPool::new(&mut best, 1, 30);
         pool.add_window(&window(&[3., 0., 0., 4., 0., 0., 0., 0.], &[3., 0., 0., 0., 4., 0., 0., 0.]));
-        pool.add_window(&window(&[1., 0., 0., 0., 0., 7., 0., 0.], &[1., 0., 0., 0., 0., 0., 7., 0.]));
+        pool.add_window(&window(&[1.5, 0., 0., 0., 0., 7., 0., 0.], &[0.5, 0., 0., 0., 0., 0., 7., 0.]));
         assert_eq!(spans(&pool)[..2], [(8, 14), (0, 7)]);
-        assert_eq!(pool.null_score(), 2.0);
+        assert_eq!((pool.null_score(), pool.null_logits()), (2.0, [1.5, 0.5]));
     }
 
     #[test]

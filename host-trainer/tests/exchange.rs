@@ -70,6 +70,7 @@ fn options(root: &Path, out: &str, batch_size: usize) -> FinetuneOptions {
         dtype: DType::F32,
         quantized: false,
         unanswerable_rate: 0.0,
+        skip_bad_answers: false,
         windows: WindowOptions { max_seq_len: 24, doc_stride: 8 },
         seed: 3,
         pruning: None,

@@ -103,17 +103,23 @@ fn files_are_those_of_run_qa() -> Result<()> {
     assert_ne!(version_2, common::DATA);
     std::fs::write(root.join("v2.json"), &version_2)?;
     let network = Network::load(&root.join("base"), WINDOWS, &Device::Cpu)?;
-    for (file, with_null, threshold) in
-        [("data.json", false, 0.0), ("v2.json", true, 0.0), ("v2.json", true, -0.4)]
-    {
-        let out = root.join(format!("out-{file}-{threshold}"));
+    for (file, flags, threshold) in [
+        ("data.json", "", None),
+        ("data.json", "--null-threshold -0.4", Some(-0.4)),
+        ("v2.json", "", Some(0.0)),
+        ("v2.json", "--null_score_diff_threshold -0.4", Some(-0.4)),
+    ] {
+        let out = root.join(format!("out-{file}-{threshold:?}"));
         let line = format!(
             "evaluate --model base {file} --output-dir {} {CUT} --n-best {N_BEST} \
-             --max-answer-len {MAX_ANSWER_LEN} --null-threshold {threshold}",
+             --max-answer-len {MAX_ANSWER_LEN} {flags}",
             out.display()
         );
+        let (with_null, threshold) = (threshold.is_some(), threshold.unwrap_or_default());
         let printed = succeeds(root, &line);
-        assert_eq!(printed.lines().count(), if with_null { 4 } else { 1 }, "{printed}");
+        // Of the questions with an answer, of those without, and the best thresholds.
+        let more = if file == "v2.json" { 3 } else { 2 };
+        assert_eq!(printed.lines().count(), if with_null { 1 + more } else { 1 }, "{printed}");
         assert_eq!(printed.contains("HasAns  EM"), with_null, "{printed}");
         let (predictions, best) =
             (json(&out.join("predictions.json")), json(&out.join("nbest_predictions.json")));

@@ -178,18 +178,38 @@ fn broken_questions() {
     let root = workplace();
     let path = root.path().join("data.json");
     let moved = common::DATA.replacen("\"answer_start\": 25", "\"answer_start\": 24", 1);
+    let unlabeled = common::DATA.replace("\"answers\"", "\"proposals\"");
     for (text, parts) in [
         (&common::DATA[..300], &["data.json", "line"][..]),
         ("", &["data.json"]),
         ("[1, 2]", &["data.json"]),
         (r#"{"data": []}"#, &["no question"]),
-        (&moved, &["data.json: article 0, paragraph 1, question 1 (5)"]),
+        (
+            &moved,
+            &[
+                "data.json",
+                "in 1 of 5 questions: article 0, paragraph 1, question 1 (5): ",
+                "--skip-bad-answers",
+            ],
+        ),
+        (&unlabeled, &["--train: data.json: no question has an answer"]),
     ] {
         std::fs::write(&path, text).expect("data.json");
         refused(root.path(), FINETUNE, parts);
     }
     std::fs::write(&path, &common::DATA[..300]).expect("data.json");
     refused(root.path(), EVALUATE, &["data.json", "line"]);
+    std::fs::write(&path, r#"{"data": []}"#).expect("data.json");
+    refused(root.path(), EVALUATE, &["data.json: holds no question"]);
+    std::fs::write(&path, &unlabeled).expect("data.json");
+    refused(
+        root.path(),
+        &format!("{EVALUATE} --unanswerable-twin"),
+        &["data.json: no question has an answer"],
+    );
+    std::fs::write(root.path().join("labeled.json"), common::DATA).expect("labeled.json");
+    let measured = FINETUNE.replace("data.json", "labeled.json") + " --eval data.json";
+    refused(root.path(), &measured, &["--eval: data.json: no question has an answer"]);
 }
 
 #[test]

@@ -41,6 +41,7 @@ fn options(root: &Path, out: &str, epochs: usize, pruning: Option<Pruning>) -> F
         dtype: DType::F32,
         quantized: false,
         unanswerable_rate: 0.0,
+        skip_bad_answers: false,
         windows: WINDOWS,
         seed: 7,
         pruning,

@@ -1,16 +1,25 @@
-//! SQuAD files, exact match and F1.
-//!
-//! [`Dataset::read`] takes files in the shape of SQuAD v1.1 and v2.0; [`evaluate`] scores predictions as
-//! the official scripts of those versions do.
+#![doc = include_str!("../README.md")]
 
+mod answers;
 mod dataset;
 mod error;
 pub mod metrics;
 mod null;
+pub mod outputs;
+mod place;
+mod prediction;
+pub mod python;
+mod read;
+pub mod report;
+mod separation;
 pub mod twin;
 
 pub use dataset::{Answer, Dataset, Paragraph, Question};
 pub use error::Error;
 pub use metrics::{Scores, evaluate};
 pub use null::{Best, NullScores, evaluate_null};
-pub use twin::other_paragraph;
+pub use place::Place;
+pub use prediction::{NBest, NullLogits, Prediction, Span};
+pub use report::Report;
+pub use separation::{Separation, auroc, separation};
+pub use twin::{other_paragraph, twins};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::python::split;
 use crate::{Dataset, Question};
 
 /// The scores of a set of predictions, in percent.
@@ -19,7 +20,7 @@ pub struct Scores {
 pub fn normalize_answer(text: &str) -> String {
     let lower = text.to_lowercase();
     let kept: String = lower.chars().filter(|c| !c.is_ascii_punctuation()).collect();
-    replace_articles(&kept).split_whitespace().collect::<Vec<_>>().join(" ")
+    split(&replace_articles(&kept)).collect::<Vec<_>>().join(" ")
 }
 
 /// Replaces `\b(a|an|the)\b` by a space. A word is a run of word characters as Python's `re` sees
@@ -47,7 +48,7 @@ pub fn exact_match(prediction: &str, answer: &str) -> bool {
 pub fn f1(prediction: &str, answer: &str) -> f64 {
     let (prediction, answer) = (normalize_answer(prediction), normalize_answer(answer));
     let (predicted, expected): (Vec<&str>, Vec<&str>) =
-        (prediction.split_whitespace().collect(), answer.split_whitespace().collect());
+        (split(&prediction).collect(), split(&answer).collect());
     let mut remaining: HashMap<&str, usize> = HashMap::new();
     for word in &expected {
         *remaining.entry(word).or_default() += 1;
@@ -147,6 +148,7 @@ mod tests {
             ("Müller's Äpfel", "müllers äpfel"),
             ("$1,000.50", "100050"),
             ("the\u{a0}end", "end"),
+            ("big\u{1c}cat\u{1f}\u{85}of the\u{1e}owl", "big cat of owl"), // Python's split() knows these too
         ] {
             assert_eq!(normalize_answer(text), normalized, "{text:?}");
         }

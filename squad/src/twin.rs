@@ -3,8 +3,10 @@
 //! A question on a paragraph that does not hold its answer has no answer there. Such pairs measure, and teach, when a
 //! model should say nothing, without a file that holds unanswerable questions.
 
-use crate::Dataset;
+use std::collections::HashSet;
+
 use crate::metrics::normalize_answer;
+use crate::{Dataset, Paragraph, Question};
 
 /// Chooses another paragraph that holds none of a question's accepted answers, by a seed: the same arguments give the
 /// same paragraph.
@@ -17,8 +19,8 @@ use crate::metrics::normalize_answer;
 /// ([`normalize_answer`]) and once with every mark that is not a letter or a digit read as a space: "cat" is in
 /// "the cat-flap", but not in "the catalog". A paragraph with the same text is not another one.
 ///
-/// Nothing when no paragraph qualifies, when an index is out of range, and for a question without answers: nobody
-/// knows which paragraphs answer that.
+/// Nothing when no paragraph qualifies, when an index is out of range, and for a question that is unanswerable as it is:
+/// nobody knows which paragraphs answer that.
 pub fn other_paragraph(
     dataset: &Dataset,
     paragraph: usize,
@@ -27,11 +29,11 @@ pub fn other_paragraph(
     seed: u64,
 ) -> Option<usize> {
     let own = dataset.paragraphs.get(paragraph)?;
-    let texts = own.questions.get(question)?.answers.iter().map(|answer| answer.text.as_str());
-    let answers: Vec<Words> = texts.filter(|text| !text.is_empty()).map(Words::of).collect();
-    if answers.is_empty() {
+    let asked = own.questions.get(question)?;
+    if asked.is_unanswerable() {
         return None;
     }
+    let answers: Vec<Words> = asked.answers.iter().map(|answer| Words::of(&answer.text)).collect();
     let qualifies = |index: usize| {
         dataset.paragraphs.get(index).is_some_and(|other| {
             let words = Words::of(&other.context);
@@ -44,6 +46,36 @@ pub fn other_paragraph(
     };
     let first = order.clone().filter(preferred).find(|&index| qualifies(index));
     first.or_else(|| order.filter(|index| !preferred(index)).find(|&index| qualifies(index)))
+}
+
+/// The data set, with each question that has an answer once more behind it: on another paragraph of its own article that
+/// does not answer it, or of another article if there is none ([`other_paragraph`]). These twins are marked as
+/// impossible; each is called as its original with `-twin` behind it, and each has a paragraph of its own. A question
+/// that no paragraph fits has no twin.
+pub fn twins(dataset: &Dataset, seed: u64) -> Dataset {
+    let mut both = dataset.clone();
+    let mut ids: HashSet<String> = dataset.questions().map(|(_, question)| question.id.clone()).collect();
+    for (at, paragraph) in dataset.paragraphs.iter().enumerate() {
+        for (index, question) in paragraph.questions.iter().enumerate() {
+            if question.is_unanswerable() {
+                continue;
+            }
+            let other = other_paragraph(dataset, at, index, true, seed);
+            let Some(other) = other.and_then(|other| dataset.paragraphs.get(other)) else { continue };
+            let mut id = format!("{}-twin", question.id);
+            while !ids.insert(id.clone()) {
+                id.push_str("-twin");
+            }
+            let twin = Question { id, answers: Vec::new(), is_impossible: true, ..question.clone() };
+            both.paragraphs.push(Paragraph {
+                questions: vec![twin],
+                article: other.article,
+                title: other.title.clone(),
+                context: other.context.clone(),
+            });
+        }
+    }
+    both
 }
 
 /// The words of a text, each between two spaces.

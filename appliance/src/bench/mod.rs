@@ -17,6 +17,7 @@ const TOKENS: [usize; 3] = [48, 128, 384];
 
 /// Measures and prints.
 pub fn run(args: &Bench) -> Result<()> {
+    args.model.check_not_stdin("the model is opened several times; name a file")?;
     let isa = args.isa.as_deref();
     let machines = match args.threads.as_slice() {
         [] => vec![Machine::with(isa, None)?],
@@ -30,7 +31,10 @@ pub fn run(args: &Bench) -> Result<()> {
         tokens => tokens.to_vec(),
     };
     for &tokens in &tokens {
-        ensure!((8..=most).contains(&tokens), "--tokens {tokens}: this model reads 8 to {most} tokens");
+        ensure!(
+            (8..=most).contains(&tokens),
+            "--tokens {tokens}: give lengths of 8 to {most} tokens, which this model reads"
+        );
     }
 
     // The start comes first, while the process has nothing in memory that a user's would not have.

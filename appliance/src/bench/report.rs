@@ -6,6 +6,7 @@ use blockspan_engine::Model;
 use serde::Serialize;
 
 use super::measure::{Run, Start};
+use crate::output::printable;
 
 /// The JSON of `bench --json`; `README.md` documents it.
 #[derive(Serialize)]
@@ -59,7 +60,7 @@ impl Report {
     }
 
     fn write(&self, out: &mut String) -> core::fmt::Result {
-        writeln!(out, "{}: {} bytes, {}", self.model, self.file_bytes, self.isa)?;
+        writeln!(out, "{}: {} bytes, {}", printable(&self.model), self.file_bytes, self.isa)?;
         writeln!(
             out,
             "\n{:>6} {:>7} {:>10} {:>10} {:>8} {:>8}",

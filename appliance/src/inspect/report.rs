@@ -4,6 +4,8 @@ use blockspan_engine::Model;
 use blockspan_engine::format::{Config, Entry, VERSION, WordDtype};
 use serde::Serialize;
 
+use crate::card;
+
 /// All of it; the JSON of `inspect --json`.
 #[derive(Serialize)]
 pub struct Report {
@@ -15,6 +17,7 @@ pub struct Report {
     pub metadata: Vec<(String, String)>,
     pub sections: Vec<Section>,
     pub totals: Totals,
+    pub workspace: Workspace,
 }
 
 /// The header's fields.
@@ -85,24 +88,30 @@ pub struct Totals {
     pub workspace_bytes_per_thread: usize,
 }
 
+/// What a session needs that is to read windows of so many tokens on so many threads.
+#[derive(Serialize)]
+pub struct Workspace {
+    pub max_seq_len: usize,
+    pub threads: usize,
+    /// Bytes, wherever in memory they begin.
+    pub bytes: usize,
+}
+
 impl Report {
     /// Reads it all off the model.
-    pub fn new(name: &str, file_bytes: usize, model: &Model<'_>) -> Self {
+    pub fn new(name: &str, file_bytes: usize, model: &Model<'_>, workspace: Workspace) -> Self {
         let config = model.config();
         let sections: Vec<Section> = model.sections().map(|entry| Section::new(&entry, model)).collect();
         let totals = Totals::new(&sections, file_bytes, model);
-        let line = |line: &str| {
-            let (key, value) = line.split_once(':').unwrap_or((line, ""));
-            (key.trim().to_owned(), value.trim().to_owned())
-        };
         Self {
             model: name.to_owned(),
             format_version: VERSION,
             file_bytes,
             header: Header::new(config),
-            metadata: model.metadata().lines().map(line).collect(),
+            metadata: card::entries(model.metadata()),
             sections,
             totals,
+            workspace,
         }
     }
 }

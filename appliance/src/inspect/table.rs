@@ -4,6 +4,8 @@ use core::fmt::Arguments;
 use core::fmt::Write;
 
 use super::report::{Report, Section};
+use crate::card;
+use crate::output::printable;
 
 /// The report as text.
 pub fn text(report: &Report) -> String {
@@ -13,7 +15,7 @@ pub fn text(report: &Report) -> String {
         let _ = writeln!(out, "{text}");
     };
     let (header, totals) = (&report.header, &report.totals);
-    line(format_args!("{}", report.model));
+    line(format_args!("{}", printable(&report.model)));
     line(format_args!("  format version {}, {}", report.format_version, bytes(report.file_bytes)));
     line(format_args!(
         "  {} layers, hidden {}, {} heads of {}, intermediate {}",
@@ -30,9 +32,12 @@ pub fn text(report: &Report) -> String {
     ));
     line(format_args!("  default max_seq_len {}, doc_stride {}", header.max_seq_len, header.doc_stride));
 
-    line(format_args!("\nmetadata"));
-    for (key, value) in &report.metadata {
-        line(format_args!("  {}: {}", key.escape_debug(), value.escape_debug()));
+    line(format_args!("\ncard"));
+    if report.metadata.is_empty() {
+        line(format_args!("  empty: the file does not tell where the model comes from"));
+    }
+    for entry in card::lines(&report.metadata) {
+        line(format_args!("  {entry}"));
     }
 
     line(format_args!("\nsections, every checksum verified"));
@@ -64,6 +69,16 @@ pub fn text(report: &Report) -> String {
         bytes(totals.workspace_bytes),
         bytes(totals.workspace_bytes_per_thread)
     ));
+    let workspace = &report.workspace;
+    if (workspace.max_seq_len, workspace.threads) != (header.max_seq_len, 1) {
+        line(format_args!(
+            "  workspace at {} tokens for {} {}: {}",
+            workspace.max_seq_len,
+            workspace.threads,
+            if workspace.threads == 1 { "thread" } else { "threads" },
+            bytes(workspace.bytes)
+        ));
+    }
     out
 }
 

@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 
 use blockspan_engine::Answer;
 
-use super::Reply;
+use super::{Reply, printable};
 
 /// Characters of a long line that are shown before and after the answer.
 const AROUND: usize = 60;
@@ -66,6 +66,8 @@ fn details(out: &mut String, passage: &str, answer: &Answer, marks: Marks) {
     let lines = excerpt(passage, start..end);
     let width = lines.last().map_or(1, |line| line.number.to_string().len());
     for Line { number, before, marked, after } in lines {
+        // A byte-order mark is no part of the text.
+        let before = before.strip_prefix('\u{feff}').filter(|_| number == 1).unwrap_or(before);
         put(
             out,
             format_args!(
@@ -128,17 +130,6 @@ fn tail_cut(text: &str) -> String {
     format!("{} …", printable(head.rsplit_once(char::is_whitespace).map_or(head, |(rest, _)| rest)))
 }
 
-/// Without control characters: a passage must not steer the terminal.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\t' => ' ',
-            c if c.is_control() => char::REPLACEMENT_CHARACTER,
-            c => c,
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::{AROUND, Line, Marks, Reply, excerpt, head_cut, reply, tail_cut};
@@ -183,11 +174,15 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_do_not_reach_the_terminal() {
-        let passage = "a \x1b[31mred\x07 b";
-        let answers = [Answer { start: 2, end: 11, start_char: 2, end_char: 11, ..Answer::default() }];
+    fn what_steers_the_terminal_or_reorders_text_is_spelt_out() {
+        let passage = "\u{feff}a \u{202e}x\u{2066} \x1b[31mred\x07 \u{9b}b";
+        let at = |part: &str| passage.find(part).unwrap();
+        let answers = [Answer { start: at("\x1b"), end: at("\x07") + 1, ..Answer::default() }];
         let shown = reply(&Reply { answers: &answers, ..nothing(passage) }, Marks::BRACKETS);
-        assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
-        assert!(shown.contains("red"), "{shown:?}");
+        let mut lines = shown.lines();
+        assert_eq!(lines.next(), Some("<U+001B>[31mred<U+0007>"));
+        // The mark at the very beginning is no part of the text.
+        let excerpt = "  1 | a <U+202E>x<U+2066> [<U+001B>[31mred<U+0007>] <U+009B>b";
+        assert_eq!(lines.nth(1), Some(excerpt));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::common::{blockspan, default_model, stdout};
+use crate::common::{assert_refused, blockspan, default_model, stdout};
 
 fn report() -> Value {
     serde_json::from_str(&stdout(&blockspan(&["inspect", "--json"]).output().unwrap())).unwrap()
@@ -65,8 +65,41 @@ fn text_names_every_section_and_all_metadata() {
         assert!(listed, "no line for {section} in {text}");
     }
     for pair in report["metadata"].as_array().unwrap() {
-        let line = format!("  {}: {}", pair[0].as_str().unwrap(), pair[1].as_str().unwrap());
-        assert!(text.lines().any(|found| found == line), "no {line:?} in {text}");
+        let (key, value) = (pair[0].as_str().unwrap(), pair[1].as_str().unwrap());
+        let listed = text.lines().any(|line| line.trim().strip_prefix(key).map(str::trim) == Some(value));
+        assert!(listed, "no {key}: {value} in {text}");
     }
     assert!(text.contains("workspace at"));
+}
+
+#[test]
+fn the_workspace_for_other_windows_and_threads() {
+    let of = |more: &[&str]| -> Value {
+        let output = blockspan(&[["inspect", "--json"].as_slice(), more].concat()).output().unwrap();
+        serde_json::from_str(&stdout(&output)).unwrap()
+    };
+    let bench = |tokens: &str, threads: &str| -> Value {
+        let args = ["bench", "--json", "--repeat", "1", "--tokens", tokens, "--threads", threads];
+        serde_json::from_str(&stdout(&blockspan(&args).output().unwrap())).unwrap()
+    };
+    let default = of(&[]);
+    let (header, totals) = (&default["header"], &default["totals"]);
+    assert_eq!(
+        default["workspace"],
+        serde_json::json!({ "max_seq_len": header["max_seq_len"], "threads": 1, "bytes": totals["workspace_bytes"] })
+    );
+    // What is told is what is taken.
+    for (tokens, threads) in [("128", "1"), ("48", "3"), ("384", "2")] {
+        let workspace = &of(&["--max-seq-len", tokens, "--threads", threads])["workspace"];
+        assert_eq!(workspace["bytes"], bench(tokens, threads)["start"]["workspace_bytes"]);
+        assert_eq!(
+            (workspace["max_seq_len"].to_string(), workspace["threads"].to_string()),
+            (tokens.into(), threads.into())
+        );
+    }
+    let text = stdout(&blockspan(&["inspect", "--max-seq-len", "48", "--threads", "3"]).output().unwrap());
+    let bytes = &of(&["--max-seq-len", "48", "--threads", "3"])["workspace"]["bytes"];
+    assert!(text.contains(&format!("workspace at 48 tokens for 3 threads: {bytes} bytes")), "{text}");
+    let refused = blockspan(&["inspect", "--max-seq-len", "513"]).output().unwrap();
+    assert_refused(&refused, &["--max-seq-len 513", "8 to 512"]);
 }

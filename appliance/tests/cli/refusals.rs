@@ -108,7 +108,7 @@ fn a_question_that_leaves_no_room() {
     let question = "why ".repeat(400);
     assert_refused(
         &blockspan(&["ask", &question, "--context", PASSAGE]).output().unwrap(),
-        &["400 tokens", "max_query_length"],
+        &["400 tokens", "--max-query-length", "--doc-stride"],
     );
 }
 
@@ -126,10 +126,11 @@ fn passages_that_are_not_utf8() {
 fn data_that_is_no_squad_file() {
     for (json, place) in [
         ("{\"data\": [\n  {\"paragraphs\": [}]\n}", "line 2 column"),
-        ("{\"data\": [", "line 1 column 10"),
-        ("{\"rows\": []}", "missing field `data`"),
-        ("[1, 2]", "line 1"),
-        ("", "line 1 column 0"),
+        ("{\"data\": [", "line 1 column 10: the file ends"),
+        ("{\"rows\": []}", "no question"),
+        ("{\"lines\": []}", "the fields lines; expected SQuAD"),
+        ("[1, 2]", "a list that holds a number"),
+        ("", "the file is empty"),
         ("{\"data\": []}", "no question"),
     ] {
         let file = TempFile::new("data.json", json.as_bytes());
@@ -165,6 +166,18 @@ fn instruction_sets_that_the_machine_lacks() {
     let mut command = blockspan(&["ask", QUESTION, "--context", PASSAGE]);
     let output = command.env("BLOCKSPAN_ISA", name).output().unwrap();
     assert_refused(&output, &[&format!("BLOCKSPAN_ISA={name}"), "have: scalar"]);
+    // The flag wins: then the variable is not even read.
+    for args in
+        [["ask", QUESTION, "--context", PASSAGE].as_slice(), &["bench", "--tokens", "8", "--repeat", "1"]]
+    {
+        for value in [name, "mmx"] {
+            let output =
+                blockspan(args).args(["--isa", "scalar"]).env("BLOCKSPAN_ISA", value).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            let refused = blockspan(args).env("BLOCKSPAN_ISA", value).output().unwrap();
+            assert_refused(&refused, &[&format!("BLOCKSPAN_ISA={value}")]);
+        }
+    }
 }
 
 #[test]

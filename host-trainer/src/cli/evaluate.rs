@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use blockspan_squad::{Dataset, Scores};
+use blockspan_squad::{Dataset, outputs};
 use blockspan_trainer::checkpoint;
 use blockspan_trainer::checkpoint::hub::model_directory;
 use blockspan_trainer::evaluate::{self, EvaluateOptions, Evaluation};
@@ -15,18 +15,29 @@ use super::windows::WindowArgs;
 #[derive(Args)]
 pub struct Evaluate {
     /// Hugging Face directory of a fine-tuned model.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", alias = "model_name_or_path")]
     pub model: PathBuf,
-    /// SQuAD file to measure on.
+    /// Data to measure on: SQuAD v1.1 or v2.0, or records of Hugging Face datasets, JSON or JSON Lines.
+    #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    #[command(flatten)]
-    pub decoding: DecodingArgs,
     /// Write the predicted texts here, by question id.
     #[arg(long, value_name = "FILE")]
     pub predictions: Option<PathBuf>,
     /// Write predictions.json, nbest_predictions.json and null_odds.json here, as run_qa.py does.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", alias = "output_dir")]
     pub output_dir: Option<PathBuf>,
+    /// Print the scores as one JSON object on one line.
+    #[arg(long)]
+    pub json: bool,
+    /// Ask each question once more on another paragraph of its article that does not answer it, and print how well
+    /// null_diff tells the two apart: AUROC, and F1 over both kinds.
+    #[arg(long)]
+    pub unanswerable_twin: bool,
+    /// Decides which paragraphs --unanswerable-twin takes.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "unanswerable_twin")]
+    pub seed: u64,
+    #[command(flatten)]
+    pub decoding: DecodingArgs,
 }
 
 /// How answers are found.
@@ -35,17 +46,18 @@ pub struct DecodingArgs {
     #[command(flatten)]
     pub windows: WindowArgs,
     /// Windows that are read at once.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, value_name = "N", default_value_t = 16, alias = "per_device_eval_batch_size")]
     pub batch_size: usize,
-    /// Starts and ends examined per window.
-    #[arg(long, default_value_t = 20)]
+    /// Starts and ends examined per window, and spans that share the probability.
+    #[arg(long, value_name = "N", default_value_t = 20, alias = "n_best_size")]
     pub n_best: usize,
     /// The longest answer, in tokens.
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, value_name = "TOKENS", default_value_t = 30, alias = "max_answer_length")]
     pub max_answer_len: usize,
-    /// Where the file holds questions without an answer: how far the null answer must be ahead to win.
-    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
-    pub null_threshold: f64,
+    /// Give no answer where null_diff is above this [default: 0 for a file with unanswerable questions; else every
+    /// question has an answer].
+    #[arg(long, value_name = "DIFF", alias = "null_score_diff_threshold", allow_negative_numbers = true)]
+    pub null_threshold: Option<f64>,
 }
 
 impl DecodingArgs {
@@ -57,6 +69,7 @@ impl DecodingArgs {
             n_best: self.n_best,
             max_answer_len: self.max_answer_len,
             null_threshold: self.null_threshold,
+            twin_seed: None,
         }
     }
 }
@@ -64,31 +77,29 @@ impl DecodingArgs {
 /// Measures and prints.
 pub fn print_scores(args: &Evaluate, device: &Device) -> Result<()> {
     let dataset = Dataset::read(&args.file)?;
+    if args.unanswerable_twin {
+        dataset.check_labeled()?;
+    }
     if let Some(directory) = &args.output_dir {
         checkpoint::check_writable(directory)?;
     }
-    let evaluation =
-        evaluate::evaluate(&model_directory(&args.model)?, &dataset, args.decoding.options(), device)?;
+    let options =
+        EvaluateOptions { twin_seed: args.unanswerable_twin.then_some(args.seed), ..args.decoding.options() };
+    let Evaluation { report, predicted, .. } =
+        evaluate::evaluate(&model_directory(&args.model)?, &dataset, options, device)?;
+    dataset.notes().iter().for_each(|note| eprintln!("note: {note}"));
     if let Some(path) = &args.predictions {
-        evaluate::write_predictions(path, &evaluation.predicted)?;
+        evaluate::write_predictions(path, &predicted)?;
     }
     if let Some(directory) = &args.output_dir {
-        evaluate::write_outputs(directory, &evaluation.predicted)?;
+        evaluate::write_outputs(directory, &predicted)?;
     }
-    let Evaluation { scores, null, windows, .. } = evaluation;
-    let Scores { exact_match, f1, total } = scores;
-    println!("EM {exact_match:.2}  F1 {f1:.2}  ({total} questions, {windows} windows)");
-    if let Some(null) = null {
-        for (name, part) in [("HasAns", null.has_answer), ("NoAns ", null.no_answer)] {
-            if let Some(Scores { exact_match, f1, total }) = part {
-                println!("{name}  EM {exact_match:.2}  F1 {f1:.2}  ({total} questions)");
-            }
-        }
-        let (exact, f1) = (null.best_exact, null.best_f1);
-        println!(
-            "best  EM {:.2} with --null-threshold {}, F1 {:.2} with --null-threshold {}",
-            exact.score, exact.threshold, f1.score, f1.threshold
-        );
+    if report.scores.is_none() && args.predictions.is_none() && args.output_dir.is_none() && !args.json {
+        // There is nothing else to show.
+        eprint!("{}", report.text());
+        print!("{}", outputs::texts(&predicted)?);
+        return Ok(());
     }
+    print!("{}", if args.json { report.json() } else { report.text() });
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use blockspan_engine::span::MAX_N_BEST;
-use blockspan_squad::{Dataset, NullScores, Scores, evaluate_null};
+use blockspan_squad::{Dataset, Prediction, Report, Scores, twins};
 use candle_core::Device;
 
 use crate::checkpoint;
@@ -18,7 +18,7 @@ use crate::model::{BertForQuestionAnswering, Variables};
 use crate::tokenizer::Tokenizer;
 
 pub use outputs::{write_outputs, write_predictions};
-pub use predict::{NBest, Predicted, predictions, texts};
+pub use predict::{predictions, texts};
 
 /// How answers are chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,8 +31,11 @@ pub struct EvaluateOptions {
     pub n_best: usize,
     /// The longest answer, in tokens.
     pub max_answer_len: usize,
-    /// Where the null answer may win, how far it must be ahead to do so.
-    pub null_threshold: f64,
+    /// The null answer wins where its score is more than this above the best span's; 0 for a data set with unanswerable
+    /// questions if nothing is given, and it never wins in others.
+    pub null_threshold: Option<f64>,
+    /// Asks each question once more where it has no answer ([`blockspan_squad::twins`]), drawn by this seed.
+    pub twin_seed: Option<u64>,
 }
 
 impl Default for EvaluateOptions {
@@ -42,7 +45,8 @@ impl Default for EvaluateOptions {
             batch_size: 16,
             n_best: 20,
             max_answer_len: 30,
-            null_threshold: 0.0,
+            null_threshold: None,
+            twin_seed: None,
         }
     }
 }
@@ -59,34 +63,40 @@ impl EvaluateOptions {
             "--n-best {}: give a number from 1 to {MAX_N_BEST}",
             self.n_best
         );
-        ensure!(!self.null_threshold.is_nan(), "--null-threshold NaN: give a number");
+        ensure!(!self.null_threshold.is_some_and(f64::is_nan), "--null-threshold NaN: give a number");
         Ok(())
+    }
+
+    /// The null threshold, where the null answer is possible.
+    pub fn null_threshold_for(&self, dataset: &Dataset) -> Option<f64> {
+        self.null_threshold.or(dataset.has_unanswerable().then_some(0.0))
     }
 }
 
 /// Scores and answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
-    /// EM and F1.
+    /// What was measured.
+    pub report: Report,
+    /// EM and F1; 0 for a data set without answers.
     pub scores: Scores,
-    /// Where questions may have no answer: by kind of question, and the best thresholds.
-    pub null: Option<NullScores>,
     /// The answer to each question, in the order of the data set.
-    pub predicted: Vec<Predicted>,
+    pub predicted: Vec<Prediction>,
     /// Windows that were read.
     pub windows: usize,
 }
 
 impl Evaluation {
     /// Scores what was predicted.
-    pub fn new(dataset: &Dataset, predicted: Vec<Predicted>, windows: usize, null_threshold: f64) -> Self {
-        let null = predicted.iter().any(|question| question.null_odds.is_some()).then(|| {
-            let answers = predicted.iter().map(|p| (p.id.clone(), p.best.clone())).collect();
-            let odds = predicted.iter().filter_map(|p| Some((p.id.clone(), p.null_odds?))).collect();
-            evaluate_null(dataset, &answers, &odds, null_threshold)
-        });
+    pub fn new(
+        dataset: &Dataset,
+        predicted: Vec<Prediction>,
+        windows: usize,
+        null_threshold: Option<f64>,
+    ) -> Self {
+        let report = Report::new(dataset, &predicted, windows, null_threshold.unwrap_or(0.0));
         let scores = blockspan_squad::evaluate(dataset, &texts(&predicted));
-        Evaluation { scores, null, predicted, windows }
+        Evaluation { report, scores, predicted, windows }
     }
 }
 
@@ -119,7 +129,7 @@ impl Network {
 
 /// Evaluates the model in a Hugging Face directory.
 ///
-/// A question's answer may be empty only where the data set holds unanswerable questions, as with
+/// A question's answer may be empty only where [`EvaluateOptions::null_threshold_for`] the data set gives a threshold, as with
 /// `run_qa.py --version_2_with_negative`.
 ///
 /// # Errors
@@ -132,10 +142,29 @@ pub fn evaluate(
 ) -> Result<Evaluation> {
     options.check()?;
     let Network { tokenizer, model, .. } = Network::load(directory, options.windows, device)?;
-    let windows = features(dataset, &tokenizer, options.windows, Labels::None)?;
-    let logits = logits(&model, &windows, options.batch_size, tokenizer.pad, device)?;
-    let predicted = predictions(dataset, &windows, &logits, options);
-    Ok(Evaluation::new(dataset, predicted, windows.len(), options.null_threshold))
+    let answer = |dataset: &Dataset| -> Result<(Vec<Feature>, Vec<Logits>)> {
+        let windows = features(dataset, &tokenizer, options.windows, Labels::None)?;
+        let logits = logits(&model, &windows, options.batch_size, tokenizer.pad, device)?;
+        Ok((windows, logits))
+    };
+    let Some(seed) = options.twin_seed else {
+        let (windows, logits) = answer(dataset)?;
+        let predicted = predictions(dataset, &windows, &logits, options);
+        return Ok(Evaluation::new(dataset, predicted, windows.len(), options.null_threshold));
+    };
+    dataset.check_labeled()?;
+    // The data set's own questions come first.
+    let both = twins(dataset, seed);
+    let (windows, logits) = answer(&both)?;
+    let count = dataset.questions().count();
+    let own = windows.iter().take_while(|window| window.question < count).count();
+    let predicted = predictions(dataset, &windows[..own], &logits[..own], options);
+    let mut evaluation = Evaluation::new(dataset, predicted, own, options.null_threshold);
+    let threshold = options.null_threshold.unwrap_or(0.0);
+    let options = EvaluateOptions { null_threshold: Some(threshold), ..options };
+    evaluation.report =
+        evaluation.report.with_twins(&both, &predictions(&both, &windows, &logits, options), threshold);
+    Ok(evaluation)
 }
 
 /// Start and end logits of a window, one per token.

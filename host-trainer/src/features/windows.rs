@@ -78,8 +78,7 @@ impl Feature {
 /// What the labels of the windows are for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Labels {
-    /// The first answer of each question labels its windows; a question must have one unless it is
-    /// marked impossible.
+    /// The first answer of each question labels its windows; a question without one is unanswerable.
     Train,
     /// Windows are not labelled.
     None,
@@ -121,12 +120,9 @@ pub fn features(
 }
 
 fn answer_bytes(context: &str, question: &Question) -> Result<Option<Range<usize>>> {
-    if question.is_impossible {
+    let Some(answer) = question.answers.first().filter(|_| !question.is_unanswerable()) else {
         return Ok(None);
-    }
-    let answer = question.answers.first().with_context(|| {
-        format!("question {}: no answer to train on; give one, or mark it is_impossible", question.id)
-    })?;
+    };
     let range = answer
         .byte_range(context)
         .with_context(|| format!("question {}: the context does not hold its answer", question.id))?;

@@ -33,6 +33,7 @@ pub(super) struct Evaluator {
 impl Evaluator {
     pub(super) fn new(path: &Path, options: &FinetuneOptions, tokenizer: &Tokenizer) -> Result<Self> {
         let dataset = Dataset::read(path)?;
+        dataset.check_labeled().context("--eval")?;
         let windows = features(&dataset, tokenizer, options.windows, Labels::None)
             .with_context(|| path.display().to_string())?;
         let options = EvaluateOptions {

@@ -122,6 +122,8 @@ pub struct FinetuneOptions {
     /// The share of the windows, 0 to below 1, that pair a question with a paragraph that does not answer it, drawn anew
     /// in each epoch: mostly one of the question's own article.
     pub unanswerable_rate: f64,
+    /// Leaves out the questions whose answers do not stand at their `answer_start`, which are refused otherwise.
+    pub skip_bad_answers: bool,
     /// How passages are cut.
     pub windows: WindowOptions,
     /// Decides the order of the data, what dropout drops and a fresh head.
@@ -196,6 +198,7 @@ impl FinetuneOptions {
         flags
             .into_iter()
             .chain(unanswerable)
+            .chain(self.skip_bad_answers.then(|| ("--skip-bad-answers", "true".into())))
             .chain(pruning)
             .map(|(flag, value)| (flag.to_owned(), value))
             .collect()

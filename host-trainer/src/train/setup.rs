@@ -26,8 +26,7 @@ pub(super) fn training_features(
     let mut unanswerable = (options.unanswerable_rate > 0.0)
         .then(|| Unanswerable::new(options.unanswerable_rate, options.seed, options.windows, tokenizer));
     for path in &options.train {
-        let dataset = Dataset::read(path)?;
-        dataset.check_answers()?;
+        let dataset = training_data(path, options.skip_bad_answers)?;
         let windows = features(&dataset, tokenizer, options.windows, Labels::Train);
         let windows = windows.with_context(|| path.display().to_string())?;
         if let Some(unanswerable) = &mut unanswerable {
@@ -37,6 +36,21 @@ pub(super) fn training_features(
     }
     ensure!(!all.is_empty(), "--train: the files hold no question");
     Ok((all, unanswerable))
+}
+
+/// The questions of a training file, each with an answer at its place, or known to have none.
+fn training_data(path: &Path, skip_bad_answers: bool) -> Result<Dataset> {
+    let mut dataset = Dataset::read(path)?;
+    dataset.check_labeled().context("--train")?;
+    let total = dataset.questions().count();
+    for note in dataset.notes() {
+        eprintln!("note: {note}");
+    }
+    let Err(error) = dataset.check_answers() else { return Ok(dataset) };
+    ensure!(skip_bad_answers, "{error}; --skip-bad-answers leaves them out");
+    let removed = dataset.remove_bad_answers();
+    eprintln!("note: {error}; these {removed} of {total} questions are left out");
+    Ok(dataset)
 }
 
 /// The masks with which a run begins: those of the checkpoint that it locks. What they prune is set to 0.

@@ -32,6 +32,9 @@ pub struct Finetune {
     /// epoch.
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     pub unanswerable_rate: f64,
+    /// Leave out questions whose answer does not stand at its answer_start; without it they are refused.
+    #[arg(long)]
+    pub skip_bad_answers: bool,
     /// SQuAD file to measure on at the end.
     #[arg(long, value_name = "FILE")]
     pub eval: Option<PathBuf>,
@@ -66,6 +69,7 @@ pub fn finetune(args: &Finetune, device: &Device) -> Result<ExitCode> {
         dtype: run.dtype(),
         quantized: run.qat,
         unanswerable_rate: args.unanswerable_rate,
+        skip_bad_answers: args.skip_bad_answers,
         windows: args.windows.options(),
         seed: run.seed,
         pruning: args.prune.options()?,

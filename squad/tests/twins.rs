@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use blockspan_squad::{Dataset, other_paragraph};
+use blockspan_squad::{Dataset, other_paragraph, twins};
 use serde_json::json;
 
 /// Articles of paragraphs; each asks for its first word.
@@ -70,4 +70,35 @@ fn questions_of_one_paragraph_draw_independently() {
     let drawn = (0..40).filter_map(|paragraph| other_paragraph(&dataset, paragraph, 0, true, 7));
     let drawn: std::collections::BTreeSet<usize> = drawn.collect();
     assert!(drawn.len() > 15, "{drawn:?}");
+}
+
+#[test]
+fn every_question_with_an_answer_has_a_twin_on_another_paragraph() {
+    let dataset = dataset(&[&["red one", "green two", "blue three"], &["gray", "red"]]);
+    let both = twins(&dataset, 3);
+    let (original, twin): (Vec<_>, Vec<_>) = both.questions().partition(|(_, q)| !q.id.ends_with("-twin"));
+    assert_eq!(original.len(), dataset.questions().count(), "the file's own questions come first");
+    assert!(original.iter().zip(dataset.questions()).all(|(a, b)| *a == b));
+    let answered = dataset.questions().filter(|(_, question)| !question.is_unanswerable());
+    assert_eq!(twin.len(), 5);
+    for ((other, twin), (own, question)) in twin.into_iter().zip(answered) {
+        assert_eq!((&twin.id, &twin.question), (&format!("{}-twin", question.id), &question.question));
+        assert!(twin.is_impossible && twin.answers.is_empty());
+        assert!(!other.context.contains(&question.answers[0].text), "{}", other.context);
+        assert_eq!(other.article, own.article, "there is one in each article");
+    }
+    assert_eq!(twins(&dataset, 3), both);
+    assert!((4..40).any(|seed| twins(&dataset, seed) != both), "the seed decides");
+}
+
+#[test]
+fn twins_have_ids_of_their_own() {
+    let file = json!({"data": [{"paragraphs": [
+        {"context": "red", "qas": [
+            {"id": "a", "question": "?", "answers": ["red"]}, {"id": "a-twin", "question": "?", "answers": ["red"]}]},
+        {"context": "blue", "qas": []}]}]});
+    let dataset = Dataset::parse(file.to_string().as_bytes(), "data.json").expect("a data set");
+    let both = twins(&dataset, 0);
+    let ids: std::collections::BTreeSet<&str> = both.questions().map(|(_, q)| q.id.as_str()).collect();
+    assert_eq!(ids.len(), 4, "{ids:?}");
 }

@@ -1,0 +1,21 @@
+//! What the help of each command ends with. The tests run every line.
+
+pub const COMMAND: &str = r#"Example:
+  blockspan ask --context "The mast is 31 metres high." "How high is the mast?""#;
+
+pub const ASK: &str = r#"Examples:
+  blockspan ask --context "The mast is 31 metres high." "How high is the mast?"
+  blockspan ask --context-file report.txt --top-k 3 --json "Who signed the contract?"
+  cat report.txt | blockspan ask "Who signed the contract?""#;
+
+pub const EVAL: &str = "Example:
+  blockspan eval --model model.bspan dev.json --predictions predictions.json";
+
+pub const INSPECT: &str = "Example:
+  blockspan inspect model.bspan --max-seq-len 128 --threads 2";
+
+pub const BENCH: &str = "Example:
+  blockspan bench --model model.bspan --tokens 48,128 --threads 1,2 --repeat 5";
+
+pub const TOKENIZE: &str = r#"Example:
+  echo "How high is the mast?" | blockspan tokenize"#;

@@ -1,0 +1,33 @@
+//! What `blockspan --version` prints.
+
+use core::fmt::Write;
+
+use blockspan_engine::format::VERSION;
+use blockspan_engine::{Isa, available, best};
+
+use crate::card;
+use crate::model_source::ModelSource;
+
+/// The version, the default model's card, what this machine has. `-V` prints the first line only.
+pub fn long() -> String {
+    let mut out = format!("{}\n\ndefault model", env!("CARGO_PKG_VERSION"));
+    match ModelSource::open(None).ok().as_ref().map(|source| (source.bytes().len(), source.parse())) {
+        Some((bytes, Ok(model))) => {
+            put(&mut out, format_args!(": {bytes} bytes"));
+            for line in card::lines(&card::entries(model.metadata())) {
+                put(&mut out, format_args!("\n  {line}"));
+            }
+        }
+        Some((_, Err(error))) => put(&mut out, format_args!(": {error}")),
+        None => out.push_str(": none in this build; name one with --model FILE"),
+    }
+    let names: Vec<&str> = available().map(Isa::name).collect();
+    put(&mut out, format_args!("\n\npacked files: format version {VERSION}"));
+    put(&mut out, format_args!("\ninstruction sets here: {}; used: {}", names.join(" "), best().isa()));
+    out
+}
+
+fn put(out: &mut String, text: core::fmt::Arguments<'_>) {
+    // A String takes everything.
+    let _ = out.write_fmt(text);
+}

@@ -1,0 +1,6 @@
+//! Reading files: shapes, fields, refusals.
+
+mod common;
+mod fields;
+mod refusals;
+mod shapes;
