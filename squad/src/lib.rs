@@ -14,3 +14,7 @@ pub use error::Error;
 pub use metrics::{Scores, evaluate};
 pub use null::{Best, NullScores, evaluate_null};
 pub use twin::other_paragraph;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
