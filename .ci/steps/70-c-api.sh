@@ -107,5 +107,12 @@ for wanted in "${version%.*}.99" 0.0 0.99 1; do
 done
 echo "CMake: shared and static"
 
-DESTDIR="$scratch/stage" bindings/c/install.sh --prefix /usr --libraries "$lib" >/dev/null
+# Built by the script itself, and below another root.
+DESTDIR="$scratch/stage" bindings/c/install.sh --prefix /usr >/dev/null
+cmp "$scratch/stage/usr/lib/libblockspan.so" "$lib/libblockspan.so" || fail "install.sh builds another library"
 grep -qx 'prefix=/usr' "$scratch/stage/usr/lib/pkgconfig/blockspan.pc" || fail "DESTDIR got into blockspan.pc"
+for wrong in "--prefix relative" "--libdir /lib" "--libdir lib/../.." "--libraries $scratch/none" --prefix --what; do
+  if bindings/c/install.sh --prefix "$scratch/none" $wrong 2>"$scratch/log"; then fail "install.sh takes $wrong"; fi
+  [ "$(wc -l <"$scratch/log")" = 1 ] || fail "install.sh $wrong: $(cat "$scratch/log")"
+  [ ! -e "$scratch/none" ] || fail "install.sh $wrong left something"
+done
