@@ -11,7 +11,7 @@ fn main() {
     let major = set("CARGO_PKG_VERSION_MAJOR");
     let abi = if major == "0" { format!("0.{}", set("CARGO_PKG_VERSION_MINOR")) } else { major };
     if set("CARGO_CFG_TARGET_VENDOR") == "apple" {
-        println!("cargo::rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libblockspan.{abi}.dylib");
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libblockspan.dylib");
     } else if set("CARGO_CFG_TARGET_FAMILY").split(',').any(|family| family == "unix") {
         println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libblockspan.so.{abi}");
     }
