@@ -1,7 +1,7 @@
 //! Names the shared library for the dynamic linker, which otherwise would look for it at the path that it was linked by.
 //!
 //! Programs that are linked with 0.1.x ask for `libblockspan.so.0.1`, those with 2.x.y for `libblockspan.so.2`: what
-//! stays the same under one such name says README.md, under "Compatibility".
+//! stays the same under one such name says README.md, under "Compatibility". Apple systems look below the program's rpath.
 
 use std::env::var;
 

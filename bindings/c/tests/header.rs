@@ -3,8 +3,8 @@
 //! `BLOCKSPAN_BLESS=1 cargo test -p blockspan-capi --test header` writes it anew, after a change of the API or of the
 //! version. The same run adds what is new to `abi/`, the record of what programs may rely on.
 
+use core::fmt::Write;
 use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// The files that declare functions.
