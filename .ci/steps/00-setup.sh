@@ -6,6 +6,8 @@ command -v cc >/dev/null || missing+=(gcc libc6-dev)
 command -v c++ >/dev/null || missing+=(g++) # libFuzzer
 command -v git >/dev/null || missing+=(git)
 command -v python3 >/dev/null || missing+=(python3)
+command -v pkg-config >/dev/null || missing+=(pkg-config)
+command -v cmake >/dev/null || missing+=(cmake make)
 if [ ${#missing[@]} -gt 0 ]; then
   install_packages "${missing[@]}"
 fi

@@ -22,7 +22,7 @@ impl ModelArgs {
 /// The bytes of a model, not parsed yet.
 pub enum ModelSource {
     /// The model compiled into the binary.
-    #[cfg(feature = "default-model")]
+    #[cfg(default_model)]
     Default,
     /// A file.
     File { path: PathBuf, file: MappedFile },
@@ -30,13 +30,13 @@ pub enum ModelSource {
     Stdin(AlignedBytes),
 }
 
-#[cfg(feature = "default-model")]
+#[cfg(default_model)]
 mod default {
     /// The engine uses a model in place and wants it at a multiple of 64 bytes.
     #[repr(C, align(64))]
     struct Aligned<B: ?Sized>(B);
 
-    static MODEL: &Aligned<[u8]> = &Aligned(*include_bytes!("../../fixtures/default.bspan"));
+    static MODEL: &Aligned<[u8]> = &Aligned(*include_bytes!(env!("BLOCKSPAN_DEFAULT_MODEL")));
 
     pub fn bytes() -> &'static [u8] {
         &MODEL.0
@@ -55,10 +55,18 @@ impl ModelSource {
                 })
             }
             Some(path) => Self::map(path),
-            #[cfg(feature = "default-model")]
+            #[cfg(default_model)]
             None => Ok(Self::Default),
-            #[cfg(not(feature = "default-model"))]
-            None => bail!("no model: this build has no default model; name a .bspan file"),
+            #[cfg(not(default_model))]
+            None => bail!(
+                "no model: this build has no default model; name a .bspan file, such as the default one from {} (16 MB)",
+                concat!(
+                    env!("CARGO_PKG_REPOSITORY"),
+                    "/raw/v",
+                    env!("CARGO_PKG_VERSION"),
+                    "/fixtures/default.bspan"
+                )
+            ),
         }
     }
 
@@ -83,7 +91,7 @@ impl ModelSource {
     /// The bytes, aligned as the engine wants them.
     pub fn bytes(&self) -> &[u8] {
         match self {
-            #[cfg(feature = "default-model")]
+            #[cfg(default_model)]
             Self::Default => default::bytes(),
             Self::File { file, .. } => file.bytes(),
             Self::Stdin(bytes) => bytes,
@@ -107,7 +115,7 @@ impl ModelSource {
 impl fmt::Display for ModelSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            #[cfg(feature = "default-model")]
+            #[cfg(default_model)]
             Self::Default => f.write_str("the default model"),
             Self::File { path, .. } => path.display().fmt(f),
             Self::Stdin(_) => f.write_str("standard input"),

@@ -1,5 +1,5 @@
-//! A build with `--no-default-features` asks for a model.
-#![cfg(not(feature = "default-model"))]
+//! A build without the default model asks for a model, and says where the default one is.
+#![cfg(not(default_model))]
 
 use std::process::Command;
 
@@ -9,7 +9,14 @@ fn a_model_must_be_named() {
         let output = Command::new(env!("CARGO_BIN_EXE_blockspan")).args(args).output().unwrap();
         assert_eq!(output.status.code(), Some(2));
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(stderr, "error: no model: this build has no default model; name a .bspan file\n");
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(
+            stderr,
+            format!(
+                "error: no model: this build has no default model; name a .bspan file, such as the default one \
+                 from https://github.com/blockspan/blockspan/raw/v{version}/fixtures/default.bspan (16 MB)\n"
+            )
+        );
     }
 }
 

@@ -23,3 +23,7 @@ pub use prediction::{NBest, NullLogits, Prediction, Span};
 pub use report::Report;
 pub use separation::{Separation, auroc, separation};
 pub use twin::{other_paragraph, twins};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -11,6 +11,9 @@ use blockspan_trainer::pack::{self, Calibration, PackOptions};
 use blockspan_trainer::quantization::Smoothing;
 use candle_core::Device;
 
+/// The texts that come with the trainer, from `fixtures/`.
+const OWN_TEXTS: &str = "../host-trainer/src/pack/calibration.json";
+
 /// A feature of the residual stream, and how large LayerNorm's bias makes it.
 const OUTLIERS: [(usize, f32); 2] = [(5, 30.0), (18, -20.0)];
 
@@ -51,8 +54,7 @@ fn outliers_do_not_take_the_steps_from_other_features() -> Result<()> {
     let model = BertForQuestionAnswering::new(&config, &variables, &Default::default())?;
     let golden = Golden::read("output-block")?;
     let mut distances = Vec::new();
-    for calibration in [Calibration::Off, Calibration::OwnTexts, Calibration::File(fixture("questions.json"))]
-    {
+    for calibration in [Calibration::Off, Calibration::OwnTexts, Calibration::File(fixture(OWN_TEXTS))] {
         let options = PackOptions { calibration, ..PackOptions::default() };
         let (bytes, report) = pack::pack_to_bytes(directory.path(), &options)?;
         let packed = Model::parse(&bytes)?;
@@ -102,11 +104,7 @@ fn factors_of_a_directory_are_used_as_they_are() -> Result<()> {
     assert_eq!(Smoothing::read(directory.path(), &config)?, Some(measured.clone()));
     Smoothing::default().save(directory.path())?;
     assert_eq!(smoothing(Calibration::OwnTexts)?, Smoothing::default(), "the directory's go before");
-    assert_eq!(
-        smoothing(Calibration::File(fixture("questions.json")))?,
-        measured,
-        "a file goes before those"
-    );
+    assert_eq!(smoothing(Calibration::File(fixture(OWN_TEXTS)))?, measured, "a file goes before those");
     let file = directory.path().join("smoothing.safetensors");
     std::fs::write(&file, b"{}")?;
     let error = smoothing(Calibration::OwnTexts).expect_err("a file that is none");

@@ -198,7 +198,7 @@ fn parameters(config: &Config) -> usize {
     embeddings + config.layers * (attention + feed_forward) + linear(hidden, 2)
 }
 
-#[cfg(all(test, feature = "default-model"))]
+#[cfg(all(test, default_model))]
 mod tests {
     use blockspan_engine::Model;
 

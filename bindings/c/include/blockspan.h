@@ -18,6 +18,12 @@
 // shorter than the model's).
 #define BLOCKSPAN_DOC_STRIDE_OF_MODEL SIZE_MAX
 
+// The version of this header; blockspan_version has that of the library.
+#define BLOCKSPAN_VERSION_MAJOR 0
+#define BLOCKSPAN_VERSION_MINOR 1
+#define BLOCKSPAN_VERSION_PATCH 0
+#define BLOCKSPAN_VERSION_STRING "0.1.0"
+
 // Bytes of a blockspan_error's message, its terminating zero included.
 #define BLOCKSPAN_MESSAGE_LEN 256
 
@@ -156,27 +162,43 @@ typedef struct {
 extern "C" {
 #endif // __cplusplus
 
-// The library's version, for example "0.1.0".
+// The version of the library that is linked, for example "0.1.0". A program that was compiled with a header of this
+// version has the same text in BLOCKSPAN_VERSION_STRING.
 const char *blockspan_version(void);
 
 // What a status means, in a few words that never change; any number may be given.
 const char *blockspan_error_message(int32_t status);
 
-// Opens a *.bspan file: maps it and checks every byte that is relied on later.
+// Opens a *.bspan file: maps it into memory and checks every byte that is relied on later. `path` is
+// zero-terminated.
 //
-// `path` is zero-terminated. `*model` is NULL after an error, else to be given to blockspan_model_free. Nobody may
-// change the file while the model lives; replace it by renaming a new one over it.
+// `*model` is NULL after an error, else to be given to blockspan_model_free.
 //
-// # Safety
-// `path` is NULL or zero-terminated; `model` and `error` are NULL or writable.
+// Nothing is copied: the pages are the file's own, and processes that map the same file share them. So nobody may
+// write to the file or shorten it until the model and all its sessions are freed; otherwise answers may be wrong,
+// later calls may read anywhere in memory, and the system may end the program (SIGBUS). To replace a model, write the
+// new file beside it and rename it over the old one: programs that have the old one open keep it as it was. Where
+// that cannot be relied on, use blockspan_model_read.
+//
+// The caller must ensure:
+// `path` is NULL or zero-terminated; `model` and `error` are NULL or writable; the file stays as it is, as stated.
 blockspan_status blockspan_model_open(const char *path,
                                       const blockspan_model **model,
                                       blockspan_error *error);
 
-// A model from bytes in memory, as blockspan_model_open. Nothing is copied: the bytes must start at a multiple of
-// 64, and stay where they are and as they are until the model and all its sessions are freed.
+// As blockspan_model_open, but reads the file into memory of its own, as much as the file is long: what happens to
+// the file afterwards does not matter.
 //
-// # Safety
+// The caller must ensure:
+// `path` is NULL or zero-terminated; `model` and `error` are NULL or writable.
+blockspan_status blockspan_model_read(const char *path,
+                                      const blockspan_model **model,
+                                      blockspan_error *error);
+
+// A model from `len` bytes in memory, with the checks of blockspan_model_open. Nothing is copied: the bytes must start
+// at a multiple of 64, and stay where they are and as they are until the model and all its sessions are freed.
+//
+// The caller must ensure:
 // `bytes` is NULL or points to `len` bytes that live and stay the same as stated; `model` and `error` are NULL or
 // writable.
 blockspan_status blockspan_model_from_bytes(const uint8_t *bytes,
@@ -188,7 +210,7 @@ blockspan_status blockspan_model_from_bytes(const uint8_t *bytes,
 // not the weights: for bytes that nobody can have changed since they were checked, such as flash. Bytes that
 // blockspan_model_from_bytes would refuse may make later calls read anywhere in memory.
 //
-// # Safety
+// The caller must ensure:
 // As blockspan_model_from_bytes, which must accept these bytes.
 blockspan_status blockspan_model_from_trusted_bytes(const uint8_t *bytes,
                                                     size_t len,
@@ -197,7 +219,7 @@ blockspan_status blockspan_model_from_trusted_bytes(const uint8_t *bytes,
 
 // Says what a model is like.
 //
-// # Safety
+// The caller must ensure:
 // `model` is NULL or from this library and not freed; `info` and `error` are NULL or writable.
 blockspan_status blockspan_model_describe(const blockspan_model *model,
                                           blockspan_model_info *info,
@@ -205,25 +227,25 @@ blockspan_status blockspan_model_describe(const blockspan_model *model,
 
 // Gives a model back; NULL is ignored. Sessions that use it go on; its memory goes with the last of them.
 //
-// # Safety
+// The caller must ensure:
 // `model` is NULL or from this library, and is not used afterwards.
 void blockspan_model_free(const blockspan_model *model);
 
 // Bytes of workspace that a session with these options needs (NULL for the defaults); 0 if the model is NULL or
 // the options do not fit it, and then blockspan_session_new says why. The workspace may start at any byte.
 //
-// # Safety
+// The caller must ensure:
 // `model` is NULL or from this library and not freed; `options` is NULL or readable.
 size_t blockspan_workspace_len(const blockspan_model *model,
                                const blockspan_session_options *options);
 
 // Makes a session. `options` may be NULL for the defaults.
 //
-// `workspace` is `workspace_len` bytes of the caller's (see blockspan_workspace_len), of any content and
+// `workspace` is `workspace_len` bytes of the caller's (at least blockspan_workspace_len), of any content and
 // alignment, that nothing else uses until the session is freed; or NULL and 0, then the session allocates its own.
 // `*session` is NULL after an error, else to be given to blockspan_session_free.
 //
-// # Safety
+// The caller must ensure:
 // `model` is NULL or from this library and not freed; `options` is NULL or readable; `workspace` is NULL or as
 // stated; `session` and `error` are NULL or writable.
 blockspan_status blockspan_session_new(const blockspan_model *model,
@@ -235,7 +257,7 @@ blockspan_status blockspan_session_new(const blockspan_model *model,
 
 // Ends a session; NULL is ignored.
 //
-// # Safety
+// The caller must ensure:
 // `session` is NULL or from this library, no thread is answering with it, and it is not used afterwards.
 void blockspan_session_free(blockspan_session *session);
 
@@ -247,7 +269,7 @@ blockspan_options blockspan_options_default(void);
 // nothing. Texts are UTF-8 and need no zero at the end. `options` may be NULL for the defaults, `outcome` too if only
 // the answers matter (then those that were not written have `end` 0).
 //
-// # Safety
+// The caller must ensure:
 // `session` is NULL or from this library and not freed; `question` and `passage` are NULL or point to as many
 // bytes as their lengths say; `answers` is NULL or points to room for `capacity` answers; `options` is NULL or
 // readable; `outcome` and `error` are NULL or writable; what is written to overlaps nothing else.

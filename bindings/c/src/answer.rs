@@ -5,9 +5,11 @@ use std::sync::TryLockError;
 
 use blockspan_engine::span::MAX_N_BEST;
 
+use crate::call::run;
+use crate::failure::Failure;
 use crate::pointers;
 use crate::session::Session;
-use crate::status::{ErrorMessage, Failure, Status, run};
+use crate::status::{ErrorMessage, Status};
 
 /// For `doc_stride`: as many tokens as the model was packed for (a third of the window at most, if the session's is
 /// shorter than the model's).
@@ -125,6 +127,9 @@ pub unsafe extern "C" fn blockspan_session_answer(
                 pointers::optional(options, "options")?,
             )
         };
+        // Before anything is computed for them.
+        pointers::check_results(answers, capacity, "answers")?;
+        pointers::check_optional(outcome, "outcome")?;
         let options = Options::resolve(options, session);
         let mut engine = session.engine.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => Failure::Busy,

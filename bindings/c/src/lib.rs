@@ -6,23 +6,28 @@
 //! No panic crosses it: each body runs under `catch_unwind`.
 
 mod answer;
+mod call;
+mod failure;
+mod memory;
 mod model;
 mod pointers;
 mod session;
 mod status;
+mod version;
 
 pub use answer::{
     Answer, DOC_STRIDE_OF_MODEL, Options, Outcome, blockspan_options_default, blockspan_session_answer,
 };
 pub use model::{
     Model, ModelInfo, blockspan_model_describe, blockspan_model_free, blockspan_model_from_bytes,
-    blockspan_model_from_trusted_bytes, blockspan_model_open,
+    blockspan_model_from_trusted_bytes, blockspan_model_open, blockspan_model_read,
 };
 pub use session::{
     MAX_THREADS, Session, SessionOptions, blockspan_session_free, blockspan_session_new,
     blockspan_workspace_len,
 };
-pub use status::{ErrorMessage, MESSAGE_LEN, Status, blockspan_error_message, blockspan_version};
+pub use status::{ErrorMessage, MESSAGE_LEN, Status, blockspan_error_message};
+pub use version::blockspan_version;
 
 /// The header promises that threads share models, and that a session refuses a second thread.
 const _: () = {

@@ -1,25 +1,40 @@
 //! Models: opened or borrowed, counted, shared.
 
 use core::ffi::{CStr, c_char};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use blockspan_engine::{MappedFile, ParseError, Trusted};
+use blockspan_engine::{AlignedBytes, MappedFile, ParseError, Trusted};
 
+use crate::call::{make, run};
+use crate::failure::Failure;
 use crate::pointers;
-use crate::status::{ErrorMessage, Failure, Status, run};
+use crate::status::{ErrorMessage, Status};
 
 /// A model. Any number of threads may use it at a time. It lives until blockspan_model_free and until the last of
 /// its sessions is freed, in any order.
 pub struct Model {
-    /// Borrows from `_file`, or from the caller's bytes. It is `Copy`: nothing is read from it on drop.
+    /// Borrows from `_owner`. It is `Copy`: nothing is read from it on drop.
     engine: blockspan_engine::Model<'static>,
-    _file: Option<MappedFile>,
+    _owner: Owner,
+}
+
+/// Whose a model's bytes are. What is inside is kept, never looked at.
+#[expect(dead_code, reason = "held for their destructors")]
+enum Owner {
+    Caller,
+    Mapped(MappedFile),
+    Copied(AlignedBytes),
 }
 
 impl Model {
     pub(crate) fn engine(&self) -> &blockspan_engine::Model<'static> {
         &self.engine
+    }
+
+    fn into_handle(engine: blockspan_engine::Model<'static>, owner: Owner) -> *const Self {
+        Arc::into_raw(Arc::new(Self { engine, _owner: owner }))
     }
 }
 
@@ -41,42 +56,82 @@ pub struct ModelInfo {
     pub doc_stride: usize,
 }
 
-/// Opens a *.bspan file: maps it and checks every byte that is relied on later.
+/// Opens a *.bspan file: maps it into memory and checks every byte that is relied on later. `path` is
+/// zero-terminated.
 ///
-/// `path` is zero-terminated. `*model` is NULL after an error, else to be given to blockspan_model_free. Nobody may
-/// change the file while the model lives; replace it by renaming a new one over it.
+/// `*model` is NULL after an error, else to be given to blockspan_model_free.
+///
+/// Nothing is copied: the pages are the file's own, and processes that map the same file share them. So nobody may
+/// write to the file or shorten it until the model and all its sessions are freed; otherwise answers may be wrong,
+/// later calls may read anywhere in memory, and the system may end the program (SIGBUS). To replace a model, write the
+/// new file beside it and rename it over the old one: programs that have the old one open keep it as it was. Where
+/// that cannot be relied on, use blockspan_model_read.
 ///
 /// # Safety
-/// `path` is NULL or zero-terminated; `model` and `error` are NULL or writable.
+/// `path` is NULL or zero-terminated; `model` and `error` are NULL or writable; the file stays as it is, as stated.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn blockspan_model_open(
     path: *const c_char,
     model: *mut *const Model,
     error: *mut ErrorMessage,
 ) -> Status {
-    let body = || {
-        // SAFETY: the caller's promise for `model`.
-        unsafe { pointers::write(model, "model", core::ptr::null()) }?;
-        // SAFETY: checked for NULL here; zero-terminated by the caller's promise.
-        let path = unsafe { pointers::get(path, "path").map(|first| CStr::from_ptr(first)) }?;
-        let path = to_path(path)?;
+    let open = |path: &Path| {
         // SAFETY: that nobody changes the file while the model lives is asked of the caller above.
-        let file = unsafe { MappedFile::open(path) }.map_err(Failure::CannotOpen)?;
+        let file = unsafe { MappedFile::open(path) }?;
         // SAFETY: a mapping stays where it is while its owner moves, and `Model` keeps it as long as what is
         // borrowed from it. That the file does not change is asked of the caller above.
         let bytes = unsafe { core::slice::from_raw_parts(file.bytes().as_ptr(), file.bytes().len()) };
-        let engine =
-            blockspan_engine::Model::parse(bytes).map_err(|error| Failure::InvalidFile(path, error))?;
-        let opened = Arc::into_raw(Arc::new(Model { engine, _file: Some(file) }));
-        // SAFETY: as above.
-        unsafe { pointers::write(model, "model", opened) }
+        Ok((bytes, Owner::Mapped(file)))
     };
-    // SAFETY: the caller's promise for `error`.
-    unsafe { run(error, body) }
+    // SAFETY: the caller's promises.
+    unsafe { from_file(path, model, error, open) }
 }
 
-/// A model from bytes in memory, as blockspan_model_open. Nothing is copied: the bytes must start at a multiple of
-/// 64, and stay where they are and as they are until the model and all its sessions are freed.
+/// As blockspan_model_open, but reads the file into memory of its own, as much as the file is long: what happens to
+/// the file afterwards does not matter.
+///
+/// # Safety
+/// `path` is NULL or zero-terminated; `model` and `error` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blockspan_model_read(
+    path: *const c_char,
+    model: *mut *const Model,
+    error: *mut ErrorMessage,
+) -> Status {
+    let read = |path: &Path| {
+        let copy = AlignedBytes::read_file(path)?;
+        // SAFETY: the bytes are on the heap and stay where they are while their owner moves; `Model` keeps it as long
+        // as what is borrowed from it, and nobody writes to it.
+        let bytes = unsafe { core::slice::from_raw_parts(copy.as_ptr(), copy.len()) };
+        Ok((bytes, Owner::Copied(copy)))
+    };
+    // SAFETY: the caller's promises.
+    unsafe { from_file(path, model, error, read) }
+}
+
+/// # Safety
+/// As `blockspan_model_read`; `open` may ask for more. The bytes that it returns live as long as their owner.
+unsafe fn from_file(
+    path: *const c_char,
+    model: *mut *const Model,
+    error: *mut ErrorMessage,
+    open: impl FnOnce(&Path) -> io::Result<(&'static [u8], Owner)>,
+) -> Status {
+    let body = || {
+        // SAFETY: checked for NULL here; zero-terminated by the caller's promise.
+        let path = unsafe { pointers::get(path, "path").map(|first| CStr::from_ptr(first)) }?;
+        let path = to_path(path)?;
+        let (bytes, owner) = open(path).map_err(Failure::CannotOpen)?;
+        let engine =
+            blockspan_engine::Model::parse(bytes).map_err(|error| Failure::InvalidFile(path, error))?;
+        Ok(Model::into_handle(engine, owner))
+    };
+    // SAFETY: the caller's promises for `model` and `error`.
+    unsafe { make((model, "model", core::ptr::null()), error, body) }
+}
+
+/// A model from `len` bytes in memory, with the checks of blockspan_model_open. Nothing is copied: the bytes must start
+/// at a multiple of 64, and stay where they are and as they are until the model and all its sessions are freed.
 ///
 /// # Safety
 /// `bytes` is NULL or points to `len` bytes that live and stay the same as stated; `model` and `error` are NULL or
@@ -123,19 +178,15 @@ unsafe fn from_bytes(
     parse: impl FnOnce(&'static [u8]) -> Result<blockspan_engine::Model<'static>, ParseError>,
 ) -> Status {
     let body = || {
-        // SAFETY: the caller's promise for `model`.
-        unsafe { pointers::write(model, "model", core::ptr::null()) }?;
         // An empty slice is no model either, but a NULL pointer deserves its own message.
         // SAFETY: the caller's promise for `bytes`.
         let bytes: &'static [u8] =
             unsafe { pointers::get(bytes, "bytes").and_then(|first| pointers::slice(first, len, "bytes")) }?;
         let engine = parse(bytes).map_err(Failure::InvalidBytes)?;
-        let opened = Arc::into_raw(Arc::new(Model { engine, _file: None }));
-        // SAFETY: as above.
-        unsafe { pointers::write(model, "model", opened) }
+        Ok(Model::into_handle(engine, Owner::Caller))
     };
-    // SAFETY: the caller's promise for `error`.
-    unsafe { run(error, body) }
+    // SAFETY: the caller's promises for `model` and `error`.
+    unsafe { make((model, "model", core::ptr::null()), error, body) }
 }
 
 #[cfg(unix)]

@@ -1,8 +1,6 @@
-//! From pointers to references, with every check that is possible.
+//! From pointers to references, with every check that is possible: NULL, alignment, lengths.
 
-use core::ptr::NonNull;
-
-use crate::status::Failure;
+use crate::failure::Failure;
 
 fn check<T>(pointer: *const T, name: &'static str) -> Result<(), Failure<'static>> {
     if pointer.is_null() {
@@ -12,6 +10,11 @@ fn check<T>(pointer: *const T, name: &'static str) -> Result<(), Failure<'static
         return Err(Failure::Unaligned(name, align_of::<T>()));
     }
     Ok(())
+}
+
+/// Refuses what [`optional`] would, and any place that cannot be written to.
+pub(crate) fn check_optional<T>(pointer: *const T, name: &'static str) -> Result<(), Failure<'static>> {
+    if pointer.is_null() { Ok(()) } else { check(pointer, name) }
 }
 
 /// A value that must be there.
@@ -52,10 +55,10 @@ pub(crate) unsafe fn write<T>(pointer: *mut T, name: &'static str, value: T) -> 
 
 fn check_array<T>(pointer: *const T, len: usize, name: &'static str) -> Result<(), Failure<'static>> {
     check(pointer, name)?;
-    if len.checked_mul(size_of::<T>()).is_none_or(|bytes| bytes > isize::MAX as usize) {
-        return Err(Failure::TooLong(name, len));
-    }
-    Ok(())
+    let fits = len
+        .checked_mul(size_of::<T>())
+        .is_some_and(|bytes| bytes <= isize::MAX as usize && pointer.addr().checked_add(bytes).is_some());
+    if fits { Ok(()) } else { Err(Failure::TooLong(name, len)) }
 }
 
 /// `len` values; NULL is as good as any other pointer if `len` is 0.
@@ -76,7 +79,16 @@ pub(crate) unsafe fn slice<'a, T>(
     Ok(unsafe { core::slice::from_raw_parts(pointer, len) })
 }
 
-/// `len` bytes to write to, whatever they held.
+/// Refuses an array of results that [`write_all`] would refuse, before they are computed.
+pub(crate) fn check_results<T>(
+    pointer: *const T,
+    capacity: usize,
+    name: &'static str,
+) -> Result<(), Failure<'static>> {
+    if capacity == 0 { Ok(()) } else { check_array(pointer, capacity, name) }
+}
+
+/// `len` bytes to write to, whatever they held; none, if the pointer is NULL and `len` is 0.
 ///
 /// # Safety
 /// Unless it is refused, `pointer` points to `len` writable bytes that nothing else uses for `'a`.
@@ -84,13 +96,16 @@ pub(crate) unsafe fn bytes_mut<'a>(
     pointer: *mut u8,
     len: usize,
     name: &'static str,
-) -> Result<&'a mut [u8], Failure<'static>> {
+) -> Result<Option<&'a mut [u8]>, Failure<'static>> {
+    if pointer.is_null() && len == 0 {
+        return Ok(None);
+    }
     check_array(pointer, len, name)?;
     // SAFETY: not NULL and not longer than an object can be, checked above; writable by the caller's promise.
     // The bytes are initialized before a slice of them is made: C gives memory that was never written.
     unsafe {
         pointer.write_bytes(0, len);
-        Ok(core::slice::from_raw_parts_mut(pointer, len))
+        Ok(Some(core::slice::from_raw_parts_mut(pointer, len)))
     }
 }
 
@@ -104,39 +119,10 @@ pub(crate) unsafe fn write_all<T>(
     name: &'static str,
     values: impl Iterator<Item = T>,
 ) -> Result<(), Failure<'static>> {
-    if capacity == 0 {
-        return Ok(());
-    }
-    check_array(pointer, capacity, name)?;
+    check_results(pointer, capacity, name)?;
     for (at, value) in values.take(capacity).enumerate() {
         // SAFETY: `at` is below `capacity`, for which there is room; not NULL and aligned, checked above.
         unsafe { pointer.add(at).write(value) };
     }
     Ok(())
 }
-
-/// A value on the heap that others borrow from while its owner moves, which a `Box` does not allow.
-pub(crate) struct Shelf<T: ?Sized>(NonNull<T>);
-
-impl<T: ?Sized> Shelf<T> {
-    pub fn new(value: Box<T>) -> Self {
-        Self(NonNull::from(Box::leak(value)))
-    }
-
-    pub fn pointer(&self) -> NonNull<T> {
-        self.0
-    }
-}
-
-impl<T: ?Sized> Drop for Shelf<T> {
-    fn drop(&mut self) {
-        // SAFETY: from `Box::leak` in `new`, and freed here only. Whoever borrows from it is dropped before: see
-        // the order of fields where shelves are kept.
-        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
-    }
-}
-
-// SAFETY: it owns its value as a `Box` does.
-unsafe impl<T: ?Sized + Send> Send for Shelf<T> {}
-// SAFETY: it owns its value as a `Box` does.
-unsafe impl<T: ?Sized + Sync> Sync for Shelf<T> {}

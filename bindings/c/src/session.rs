@@ -4,9 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use blockspan_engine::{Parallel, Runtime, Serial, ThreadPool};
 
+use crate::call::{make, run};
+use crate::failure::Failure;
+use crate::memory::{Shelf, allocate};
 use crate::model::Model;
-use crate::pointers::{self, Shelf};
-use crate::status::{ErrorMessage, Failure, Status, run};
+use crate::pointers;
+use crate::status::{ErrorMessage, Status};
 
 /// The most threads of a session.
 pub const MAX_THREADS: usize = 32;
@@ -45,7 +48,8 @@ impl SessionOptions {
             return Err(error.into());
         }
         if options.threads > MAX_THREADS {
-            return Err(Failure::Threads(options.threads));
+            let error = blockspan_engine::Error::Threads { asked: options.threads, most: MAX_THREADS };
+            return Err(error.into());
         }
         Ok((max_seq_len, options.threads.max(1)))
     }
@@ -79,7 +83,7 @@ pub unsafe extern "C" fn blockspan_workspace_len(
 
 /// Makes a session. `options` may be NULL for the defaults.
 ///
-/// `workspace` is `workspace_len` bytes of the caller's (see blockspan_workspace_len), of any content and
+/// `workspace` is `workspace_len` bytes of the caller's (at least blockspan_workspace_len), of any content and
 /// alignment, that nothing else uses until the session is freed; or NULL and 0, then the session allocates its own.
 /// `*session` is NULL after an error, else to be given to blockspan_session_free.
 ///
@@ -96,11 +100,14 @@ pub unsafe extern "C" fn blockspan_session_new(
     error: *mut ErrorMessage,
 ) -> Status {
     let body = || {
-        // SAFETY: the caller's promise for `session`.
-        unsafe { pointers::write(session, "session", core::ptr::null_mut()) }?;
-        // SAFETY: the caller's promises for `model` and `options`.
-        let (borrowed, options) =
-            unsafe { (pointers::get(model, "model")?, pointers::optional(options, "options")?) };
+        // SAFETY: the caller's promises, pointer by pointer.
+        let (borrowed, options, workspace) = unsafe {
+            (
+                pointers::get(model, "model")?,
+                pointers::optional(options, "options")?,
+                pointers::bytes_mut(workspace, workspace_len, "workspace")?,
+            )
+        };
         let (max_seq_len, threads) = SessionOptions::resolve(options, borrowed)?;
         let needed = borrowed.engine().workspace_len(max_seq_len, threads);
         // SAFETY: `model` is from `Arc::into_raw` and alive, by the caller's promise.
@@ -108,19 +115,19 @@ pub unsafe extern "C" fn blockspan_session_new(
             Arc::increment_strong_count(model);
             Arc::from_raw(model)
         };
-        let (own, workspace): (_, &'static mut [u8]) = if workspace.is_null() && workspace_len == 0 {
-            let own = Shelf::new(allocate(needed)?);
-            // SAFETY: the shelf is kept by the session as long as the engine that borrows from it, and nobody
-            // else looks into it.
-            let bytes = unsafe { own.pointer().as_mut() };
-            (Some(own), bytes)
-        } else {
-            if workspace_len < needed {
-                let error = blockspan_engine::Error::WorkspaceTooSmall { needed, found: workspace_len };
+        let (own, workspace): (_, &'static mut [u8]) = match workspace {
+            None => {
+                let own = Shelf::new(allocate(needed)?);
+                // SAFETY: the shelf is kept by the session as long as the engine that borrows from it, and nobody
+                // else looks into it.
+                let bytes = unsafe { own.pointer().as_mut() };
+                (Some(own), bytes)
+            }
+            Some(bytes) if bytes.len() < needed => {
+                let error = blockspan_engine::Error::WorkspaceTooSmall { needed, found: bytes.len() };
                 return Err(error.into());
             }
-            // SAFETY: the caller's promise for `workspace`.
-            (None, unsafe { pointers::bytes_mut(workspace, workspace_len, "workspace") }?)
+            Some(bytes) => (None, bytes),
         };
         let pool = (threads > 1).then(|| start(threads)).transpose()?;
         let parallel: &'static dyn Parallel = match &pool {
@@ -135,18 +142,10 @@ pub unsafe extern "C" fn blockspan_session_new(
         let doc_stride = model.engine().config().doc_stride_for(max_seq_len);
         let made =
             Session { engine: Mutex::new(engine), doc_stride, _workspace: own, _pool: pool, _model: shared };
-        // SAFETY: the caller's promise for `session`.
-        unsafe { pointers::write(session, "session", Box::into_raw(Box::new(made))) }
+        Ok(Box::into_raw(Box::new(made)))
     };
-    // SAFETY: the caller's promise for `error`.
-    unsafe { run(error, body) }
-}
-
-fn allocate(len: usize) -> Result<Box<[u8]>, Failure<'static>> {
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(len).map_err(|_| Failure::NoMemory(len))?;
-    bytes.resize(len, 0);
-    Ok(bytes.into_boxed_slice())
+    // SAFETY: the caller's promises for `session` and `error`.
+    unsafe { make((session, "session", core::ptr::null_mut()), error, body) }
 }
 
 fn start(threads: usize) -> Result<Shelf<ThreadPool>, Failure<'static>> {

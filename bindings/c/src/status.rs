@@ -2,15 +2,6 @@
 
 use core::ffi::{CStr, c_char};
 use core::fmt::{self, Write};
-use core::panic::AssertUnwindSafe;
-use std::io;
-use std::panic::catch_unwind;
-use std::path::Path;
-
-use blockspan_engine::{Error, ParseError};
-
-use crate::pointers;
-use crate::session::MAX_THREADS;
 
 /// How a call ended. Codes keep their numbers; new ones may be added.
 #[repr(i32)]
@@ -100,8 +91,11 @@ pub struct ErrorMessage {
 }
 
 impl ErrorMessage {
+    /// What a call that went well leaves.
+    pub(crate) const EMPTY: Self = Self { message: [0; MESSAGE_LEN] };
+
     /// The text, cut between two characters if it does not fit.
-    fn new(text: fmt::Arguments<'_>) -> Self {
+    pub(crate) fn new(text: fmt::Arguments<'_>) -> Self {
         let mut line = Line { bytes: [0; MESSAGE_LEN], len: 0 };
         // A full line is as good as a complete one.
         let _ = line.write_fmt(text);
@@ -124,129 +118,6 @@ impl Write for Line {
         self.len += taken.len();
         if taken.len() < text.len() { Err(fmt::Error) } else { Ok(()) }
     }
-}
-
-/// Why a call failed.
-pub(crate) enum Failure<'a> {
-    /// This pointer is NULL.
-    Null(&'static str),
-    /// This pointer is not aligned to so many bytes.
-    Unaligned(&'static str, usize),
-    /// This array cannot have that length.
-    TooLong(&'static str, usize),
-    /// This path is not UTF-8 from that byte on.
-    #[cfg(not(unix))]
-    NotUtf8(&'static str, usize),
-    /// The file cannot be mapped.
-    CannotOpen(io::Error),
-    /// The file is no model.
-    InvalidFile(&'a Path, ParseError),
-    /// The bytes are no model.
-    InvalidBytes(ParseError),
-    /// So many threads are asked for.
-    Threads(usize),
-    /// The engine refuses.
-    Engine(Error),
-    /// Another thread uses the session.
-    Busy,
-    /// No memory for so many bytes of workspace.
-    NoMemory(usize),
-    /// So many threads cannot be started.
-    NoThreads(usize, io::Error),
-    /// A panic, in this call or in an earlier one.
-    Panic,
-}
-
-impl Failure<'_> {
-    fn status(&self) -> Status {
-        match self {
-            Self::Null(_) | Self::Unaligned(..) => Status::BadPointer,
-            Self::TooLong(..) | Self::Threads(_) => Status::InvalidArgument,
-            #[cfg(not(unix))]
-            Self::NotUtf8(..) => Status::InvalidUtf8,
-            Self::CannotOpen(..) => Status::CannotOpen,
-            Self::InvalidFile(..) | Self::InvalidBytes(_) => Status::InvalidModel,
-            Self::Engine(error) => match error {
-                Error::WorkspaceTooSmall { .. } => Status::WorkspaceTooSmall,
-                Error::MaxSeqLen { .. } => Status::MaxSeqLen,
-                Error::Threads { .. } | Error::InvalidOption { .. } => Status::InvalidArgument,
-                Error::EmptyQuestion => Status::EmptyQuestion,
-                Error::EmptyPassage => Status::EmptyPassage,
-                Error::QuestionTooLong { .. } => Status::QuestionTooLong,
-                Error::TextTooLong => Status::TextTooLong,
-                Error::InvalidUtf8 { .. } => Status::InvalidUtf8,
-                _ => Status::Internal,
-            },
-            Self::Busy => Status::Busy,
-            Self::NoMemory(_) | Self::NoThreads(..) => Status::OutOfResources,
-            Self::Panic => Status::Internal,
-        }
-    }
-}
-
-impl fmt::Display for Failure<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Null(name) => write!(f, "{name} is NULL"),
-            Self::Unaligned(name, align) => write!(f, "{name} is not aligned to {align} bytes"),
-            Self::TooLong(name, len) => {
-                write!(f, "{name} cannot be {len} long: that is more than the address space")
-            }
-            #[cfg(not(unix))]
-            Self::NotUtf8(name, at) => write!(f, "{name} is not UTF-8 at byte {at}; convert it"),
-            // It names the file.
-            Self::CannotOpen(error) => error.fmt(f),
-            Self::InvalidFile(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::InvalidBytes(error) => error.fmt(f),
-            Self::Threads(asked) => write!(f, "{asked} threads are more than {MAX_THREADS}"),
-            Self::Engine(error @ Error::InvalidOption { .. }) => {
-                write!(f, "{error}; start from blockspan_options_default")
-            }
-            Self::Engine(error) => error.fmt(f),
-            Self::Busy => {
-                f.write_str("the session is answering for another thread; make one for each thread")
-            }
-            Self::NoMemory(len) => write!(f, "no memory for a workspace of {len} bytes"),
-            Self::NoThreads(threads, error) => write!(f, "cannot start {threads} threads: {error}"),
-            Self::Panic => f.write_str("internal error: a panic; please report it"),
-        }
-    }
-}
-
-impl From<Error> for Failure<'_> {
-    fn from(error: Error) -> Self {
-        Self::Engine(error)
-    }
-}
-
-/// Runs the body of a function, keeps panics inside, and writes the message.
-///
-/// # Safety
-/// `error` is NULL or points to a `blockspan_error` that nothing else uses during the call.
-pub(crate) unsafe fn run<'a>(
-    error: *mut ErrorMessage,
-    body: impl FnOnce() -> Result<(), Failure<'a>>,
-) -> Status {
-    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or(Err(Failure::Panic));
-    let (status, message) = match &outcome {
-        Ok(()) => (Status::Ok, ErrorMessage { message: [0; MESSAGE_LEN] }),
-        Err(failure) => (failure.status(), ErrorMessage::new(format_args!("{failure}"))),
-    };
-    if error.is_null() {
-        return status;
-    }
-    // SAFETY: the caller's promise.
-    match unsafe { pointers::write(error, "error", message) } {
-        Err(failure) if status == Status::Ok => failure.status(),
-        _ => status,
-    }
-}
-
-/// The library's version, for example "0.1.0".
-#[unsafe(no_mangle)]
-pub extern "C" fn blockspan_version() -> *const c_char {
-    const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
-    VERSION.as_ptr().cast()
 }
 
 /// What a status means, in a few words that never change; any number may be given.

@@ -156,6 +156,110 @@ fn answers_refuse_what_is_wrong() {
     free(model, session);
 }
 
+/// A program that forgot an array was once told about its question, or that a length is too small.
+#[test]
+fn a_null_pointer_with_a_length_is_what_the_message_is_about() {
+    let model = open();
+    let session = session(model, &SessionOptions::default());
+    let (mut answers, mut outcome) = ([Answer::default(); 3], Outcome::default());
+    let call = Call::new(session, &mut answers, &mut outcome);
+    let none = Options { n_best: 0, ..blockspan_options_default() };
+    // Everything else is wrong too, but a question of spaces has nothing to do with the pointer.
+    let spoilt = Call { question: c"   ".as_ptr(), question_len: 3, options: &none, ..call };
+    for (call, text) in [
+        (Call { answers: null_mut(), ..spoilt }, "answers is NULL"),
+        (Call { answers: null_mut(), capacity: usize::MAX, ..spoilt }, "answers is NULL"),
+        (Call { passage: null(), ..spoilt }, "passage is NULL"),
+        (Call { passage: null(), passage_len: usize::MAX, ..spoilt }, "passage is NULL"),
+        (Call { question: null(), question_len: usize::MAX, ..spoilt }, "question is NULL"),
+        (Call { outcome: call.outcome.wrapping_byte_add(1), ..spoilt }, "outcome is not aligned"),
+    ] {
+        let (status, message) = refused(|error| call.run(error));
+        assert_eq!(status, Status::BadPointer, "{message}");
+        assert!(message.starts_with(text), "{text}: {message}");
+    }
+    // An array that would wrap around the end of memory.
+    let last = core::ptr::without_provenance::<c_char>(usize::MAX - 7);
+    let (status, message) = refused(|error| Call { passage: last, ..call }.run(error));
+    assert_eq!(
+        (status, message.starts_with("passage cannot be")),
+        (Status::InvalidArgument, true),
+        "{message}"
+    );
+    free(model, session);
+}
+
+#[test]
+fn a_handle_is_null_after_any_refusal() {
+    let model = open();
+    let error = null_mut();
+    let stray = model;
+    for path in [null(), c"/none".as_ptr(), c"/".as_ptr()] {
+        for open in [blockspan_model_open, blockspan_model_read] {
+            let mut made = stray;
+            // SAFETY: a C string or NULL, and places for the results.
+            assert_ne!(unsafe { open(path, &mut made, error) }, Status::Ok);
+            assert!(made.is_null());
+        }
+    }
+    let mut made = stray;
+    // SAFETY: NULL is refused.
+    assert_ne!(unsafe { blockspan_model_from_bytes(null(), 9, &mut made, error) }, Status::Ok);
+    assert!(made.is_null());
+    let mut made = core::ptr::without_provenance_mut::<Session>(64);
+    // SAFETY: NULL is refused.
+    let status = unsafe { blockspan_session_new(null(), null(), null_mut(), 0, &mut made, error) };
+    assert!(status == Status::BadPointer && made.is_null());
+    free(model, null_mut());
+}
+
+/// The file of a model that was read may be written to and removed.
+#[test]
+fn a_model_that_was_read_has_nothing_to_do_with_its_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("model.bspan");
+    std::fs::copy(model_path(), &path).unwrap();
+    let name = CString::new(path.to_str().unwrap()).unwrap();
+    let mut model = null();
+    // SAFETY: a C string, and a place for the result.
+    let status = unsafe { blockspan_model_read(name.as_ptr(), &mut model, null_mut()) };
+    assert_eq!(status, Status::Ok);
+    let ask = |model| {
+        let session = session(model, &SessionOptions::default());
+        let (mut answers, mut outcome) = ([Answer::default(); 3], Outcome::default());
+        assert_eq!(Call::new(session, &mut answers, &mut outcome).run(null_mut()), Status::Ok);
+        free(null(), session);
+        (answers, outcome)
+    };
+    let before = ask(model);
+    // In place, as `cp` does it.
+    std::fs::write(&path, b"something else").unwrap();
+    assert_eq!(ask(model), before);
+    free(model, null_mut());
+    let mapped = open();
+    assert_eq!(ask(mapped), before);
+    free(mapped, null_mut());
+}
+
+/// Opening a pipe once waited for its other end.
+#[cfg(unix)]
+#[test]
+fn only_regular_files_are_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in [pipe.as_path(), directory.path(), Path::new("/dev/zero")] {
+        let name = CString::new(path.to_str().unwrap()).unwrap();
+        for open in [blockspan_model_open, blockspan_model_read] {
+            let mut model = null();
+            // SAFETY: a C string, and places for the results.
+            let (status, message) = refused(|error| unsafe { open(name.as_ptr(), &mut model, error) });
+            assert_eq!(status, Status::CannotOpen, "{message}");
+            assert!(message.ends_with("not a regular file"), "{message}");
+        }
+    }
+}
+
 #[test]
 fn what_is_not_wanted_may_be_left_out() {
     let model = open();
@@ -221,9 +325,13 @@ fn sessions_refuse_what_is_wrong() {
     for (got, status, text) in [
         (new(&long, null_mut(), 0), MaxSeqLen, "use 8 to 512"),
         (new(&short, null_mut(), 0), MaxSeqLen, "use 8 to 512"),
-        (new(&threads, null_mut(), 0), InvalidArgument, "33 threads are more than 32"),
+        (new(&threads, null_mut(), 0), InvalidArgument, "33 threads do not work here; use 1 to 32"),
         (new(null(), bytes.as_mut_ptr(), 64), WorkspaceTooSmall, "the workspace has 64 bytes"),
         (new(null(), null_mut(), 1 << 40), BadPointer, "workspace is NULL"),
+        // This one was once told that 64 bytes are too few.
+        (new(null(), null_mut(), 64), BadPointer, "workspace is NULL"),
+        (new(&threads, null_mut(), 64), BadPointer, "workspace is NULL"),
+        (new(null(), bytes.as_mut_ptr(), 0), WorkspaceTooSmall, "the workspace has 0 bytes"),
         (new(null(), bytes.as_mut_ptr(), usize::MAX), InvalidArgument, "workspace cannot be"),
     ] {
         assert_eq!(got.0, status, "{}", got.1);

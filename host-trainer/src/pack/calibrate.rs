@@ -15,8 +15,8 @@ use crate::model::{BertForQuestionAnswering, Variables};
 use crate::quantization::Smoothing;
 use crate::tokenizer::Tokenizer;
 
-/// Fifty questions on passages of the project's own.
-const OWN_TEXTS: &str = include_str!("../../../fixtures/questions.json");
+/// Fifty questions on passages of the project's own, in SQuAD's shape. Another text changes what `pack` writes.
+const OWN_TEXTS: &str = include_str!("calibration.json");
 
 /// Where the texts come from that show how large activations become.
 #[derive(Clone, Debug, Default, PartialEq)]
