@@ -84,6 +84,7 @@ export PKG_CONFIG_PATH="$lib/pkgconfig"
 version=$(sed -n 's/^#define BLOCKSPAN_VERSION_STRING "\(.*\)"/\1/p' bindings/c/include/blockspan.h)
 [ "$(pkg-config --modversion blockspan)" = "$version" ] || fail "blockspan.pc has another version than the header"
 # As the shell takes them apart: the prefix has a space in it.
+flags=()
 eval "flags=($(pkg-config --cflags --libs blockspan))"
 cc "${warnings[@]}" "$scratch/ask.c" "${flags[@]}" -lpthread -o "$scratch/ask-pkg-config"
 asks_for_soname "$scratch/ask-pkg-config"

@@ -16,7 +16,7 @@ set -eu
 fail() { echo "install.sh: $*" >&2; exit 2; }
 
 here=$(cd "$(dirname "$0")" && pwd)
-prefix=/usr/local libdir=lib target= libraries=
+prefix=/usr/local libdir=lib target='' libraries=''
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) sed -n '2,/^set -eu/s/^# \{0,1\}//p' "$0"; exit 0 ;;
