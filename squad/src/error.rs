@@ -41,7 +41,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// Where.
-        place: Place,
+        place: Box<Place>,
         /// What stands there, and what to do.
         reason: String,
     },

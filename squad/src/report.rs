@@ -1,7 +1,7 @@
 //! The figures of an evaluation, as both commands print them.
 
+use core::fmt::Write;
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use serde_json::{Value, json};
 

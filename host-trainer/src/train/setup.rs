@@ -1,6 +1,7 @@
 //! What a run reads before its first step.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -43,14 +44,17 @@ fn training_data(path: &Path, skip_bad_answers: bool) -> Result<Dataset> {
     let mut dataset = Dataset::read(path)?;
     dataset.check_labeled().context("--train")?;
     let total = dataset.questions().count();
-    for note in dataset.notes() {
-        eprintln!("note: {note}");
-    }
+    dataset.notes().iter().for_each(|line| note(line));
     let Err(error) = dataset.check_answers() else { return Ok(dataset) };
     ensure!(skip_bad_answers, "{error}; --skip-bad-answers leaves them out");
     let removed = dataset.remove_bad_answers();
-    eprintln!("note: {error}; these {removed} of {total} questions are left out");
+    note(&format!("{error}; these {removed} of {total} questions are left out"));
     Ok(dataset)
+}
+
+/// A line on standard error, if anybody reads there.
+fn note(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "note: {line}");
 }
 
 /// The masks with which a run begins: those of the checkpoint that it locks. What they prune is set to 0.

@@ -42,7 +42,11 @@ impl Dataset {
         let mut reader = Reader::default();
         documents(&text, path, |value, line| {
             let read = reader.document(value, Place { line, ..Place::default() });
-            read.map_err(|(place, reason)| Error::Shape { path: path.to_owned(), place, reason })
+            read.map_err(|(place, reason)| Error::Shape {
+                path: path.to_owned(),
+                place: place.into(),
+                reason,
+            })
         })?;
         reader.finish(path)
     }
