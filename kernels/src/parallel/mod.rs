@@ -3,6 +3,8 @@
 mod cut;
 #[cfg(feature = "std")]
 mod pool;
+#[cfg(feature = "std")]
+mod sync;
 
 pub use cut::{Cut, MAX_TASKS, Parts, Pool, for_each_cut};
 #[cfg(feature = "std")]
