@@ -3,6 +3,8 @@
 mod cut;
 #[cfg(feature = "std")]
 mod pool;
+#[cfg(all(test, feature = "std"))]
+mod pool_tests;
 #[cfg(feature = "std")]
 mod sync;
 

@@ -23,23 +23,23 @@ const CLOSED: u64 = 1 << 31;
 /// A task that panics ends the job: the other threads stop at their next task, the caller gets the panic, and the pool
 /// goes on with all its threads.
 pub struct ThreadPool {
-    shared: Arc<Shared>,
-    workers: Vec<JoinHandle<()>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) workers: Vec<JoinHandle<()>>,
 }
 
-struct Shared {
+pub(super) struct Shared {
     /// A caller has the helpers.
     busy: AtomicBool,
     /// `epoch << 32 | CLOSED | helpers inside`. A helper enters an open job by adding 1.
     state: AtomicU64,
     job: UnsafeCell<Job>,
-    next: AtomicUsize,
+    pub(super) next: AtomicUsize,
     /// What the first task of this job that panicked had to say.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     stop: AtomicBool,
     sleepers: Mutex<usize>,
     wake: Condvar,
-    sleeping: AtomicUsize,
+    pub(super) sleeping: AtomicUsize,
 }
 
 #[derive(Clone, Copy)]
@@ -276,7 +276,3 @@ impl Shared {
         self.wake.notify_all();
     }
 }
-
-#[cfg(test)]
-#[path = "pool_tests.rs"] // Not in `pool/`, where `tests/loom` would not find it.
-mod tests;

@@ -1,8 +1,17 @@
+//! The pool's tests: tasks that all threads must have at the same time, and tasks that panic. (`tests/loom` goes through
+//! the orders in which threads may run.)
+
+use core::panic::AssertUnwindSafe;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::collections::HashSet;
+use std::panic::catch_unwind;
 use std::string::{String, ToString};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::vec::Vec;
+use std::{io, thread};
 
-use super::*;
+use super::{MAX_THREADS, Parallel, ThreadPool};
 
 /// Lets tasks through when all of them have begun, which takes as many threads.
 struct Gate {

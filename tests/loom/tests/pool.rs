@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use blockspan_kernels::parallel::Parallel;
 use blockspan_loom_tests::ThreadPool;
 use loom::cell::UnsafeCell;
-use loom::sync::Arc;
+use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
 /// Numbers without a lock: loom refuses two accesses of which neither happens before the other.
@@ -55,6 +55,23 @@ fn two_helpers() {
         let (pool, cells) = (ThreadPool::new(3).unwrap(), Cells::new());
         pool.for_each(3, &|i| cells.add(i));
         assert_eq!(cells.get(), [1, 1, 1]);
+    });
+}
+
+/// The tasks wait for each other, so that the job ends only if the helper comes, asleep or not.
+#[test]
+fn a_helper_that_goes_to_sleep_is_not_missed() {
+    model(3, || {
+        let pool = ThreadPool::new(2).unwrap();
+        let (arrived, all) = (Mutex::new(0), Condvar::new());
+        pool.for_each(2, &|_| {
+            let mut arrived = arrived.lock().unwrap();
+            *arrived += 1;
+            all.notify_all();
+            while *arrived < 2 {
+                arrived = all.wait(arrived).unwrap();
+            }
+        });
     });
 }
 
