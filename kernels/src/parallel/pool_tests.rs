@@ -62,6 +62,7 @@ fn as_many_threads_work_at_the_same_time_as_the_pool_says() {
     for threads in [1, 2, 3, 8, MAX_THREADS] {
         let pool = ThreadPool::new(threads).unwrap();
         assert_eq!(pool.threads(), threads);
+        assert_eq!(std::format!("{pool:?}"), std::format!("ThreadPool {{ threads: {threads} }}"));
         for round in 0..20 {
             assert!(all_threads_work(&pool, threads), "{threads} threads, round {round}");
         }
