@@ -71,7 +71,7 @@ pub struct Answer {
     pub start_char: usize,
     /// One past the last character.
     pub end_char: usize,
-    /// Probability among the `n_best` spans kept: the softmax of their `start_logit + end_logit`. With a finite
+    /// Probability among the `n_best` different spans kept: the softmax of their `start_logit + end_logit`. With a finite
     /// [`AnswerOptions::null_threshold`] "no answer" is one more of them, with the null score.
     pub score: f32,
     /// Logit of the first token as a start.
@@ -83,11 +83,12 @@ pub struct Answer {
 /// What came of a question, besides the answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outcome {
-    /// How many answers were written, best first; 0 if no span fits the limits or the null answer wins.
+    /// How many answers were written, best first, each span once; 0 if there is room for none, if the null answer
+    /// wins, or if the logits are not numbers.
     pub answers: usize,
     /// Null score (`start_logit + end_logit` at `[CLS]`, the least over the windows) minus the best span's
-    /// `start_logit + end_logit`: the higher, the likelier that the passage does not hold the answer. If no span
-    /// fits the limits, the null score itself, as in `run_qa.py`.
+    /// `start_logit + end_logit`: the higher, the likelier that the passage does not hold the answer. Without
+    /// any span, the null score itself, as in `run_qa.py`.
     pub null_diff: f32,
     /// The two logits at `[CLS]`, start and end, that make the null score.
     pub null_logits: [f32; 2],

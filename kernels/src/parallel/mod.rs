@@ -3,6 +3,10 @@
 mod cut;
 #[cfg(feature = "std")]
 mod pool;
+#[cfg(all(test, feature = "std"))]
+mod pool_tests;
+#[cfg(feature = "std")]
+mod sync;
 
 pub use cut::{Cut, MAX_TASKS, Parts, Pool, for_each_cut};
 #[cfg(feature = "std")]

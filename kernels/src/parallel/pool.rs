@@ -1,43 +1,45 @@
 //! A pool of threads: created once, parked between calls, no allocation per call.
 
+use core::any::Any;
+use core::fmt;
+use core::panic::AssertUnwindSafe;
 use std::boxed::Box;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::panic::{catch_unwind, resume_unwind};
+use std::sync::PoisonError;
 use std::vec::Vec;
 
-use core::cell::UnsafeCell;
-use core::fmt;
-use core::hint;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-
+use super::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+use super::sync::thread::{self, JoinHandle};
+use super::sync::{Arc, Condvar, Mutex, SPINS, UnsafeCell, spin_loop};
 use super::{MAX_THREADS, Parallel};
-
-/// How often a thread looks for work (or for the others' end) before it sleeps (or yields): some 20 µs, longer
-/// than the pauses between the steps of one forward pass.
-const SPINS: u32 = 4_000;
 
 /// Set in [`Shared::state`] when the job takes no more helpers.
 const CLOSED: u64 = 1 << 31;
 
 /// Threads that share the tasks of one caller at a time. A second caller that comes meanwhile runs its tasks by
-/// itself.
+/// itself, and so does a task that calls the pool again.
+///
+/// A task that panics ends the job: the other threads stop at their next task, the caller gets the panic, and the pool
+/// goes on with all its threads.
 pub struct ThreadPool {
-    shared: Arc<Shared>,
-    workers: Vec<JoinHandle<()>>,
-    caller: Mutex<()>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) workers: Vec<JoinHandle<()>>,
 }
 
-struct Shared {
+pub(super) struct Shared {
+    /// A caller has the helpers.
+    busy: AtomicBool,
     /// `epoch << 32 | CLOSED | helpers inside`. A helper enters an open job by adding 1.
     state: AtomicU64,
     job: UnsafeCell<Job>,
-    next: AtomicUsize,
-    panicked: AtomicBool,
+    pub(super) next: AtomicUsize,
+    /// What the first task of this job that panicked had to say.
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
     stop: AtomicBool,
     sleepers: Mutex<usize>,
     wake: Condvar,
-    sleeping: AtomicUsize,
+    pub(super) sleeping: AtomicUsize,
 }
 
 #[derive(Clone, Copy)]
@@ -46,8 +48,8 @@ struct Job {
     n: usize,
 }
 
-// SAFETY: `job` is written only by the caller that holds `ThreadPool::caller`, while the state is closed and no
-// helper is inside; helpers read it only while they are inside.
+// SAFETY: `job` is written only by the caller that has `busy`, while the state is closed and no helper is inside;
+// helpers read it only while they are inside.
 unsafe impl Sync for Shared {}
 // SAFETY: the pointer in `job` is used only while the caller that lent it waits in `for_each`.
 unsafe impl Send for Shared {}
@@ -64,16 +66,17 @@ impl ThreadPool {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
         let shared = Arc::new(Shared {
+            busy: AtomicBool::new(false),
             state: AtomicU64::new(CLOSED),
             job: UnsafeCell::new(Job { task: None, n: 0 }),
             next: AtomicUsize::new(0),
-            panicked: AtomicBool::new(false),
+            panic: Mutex::new(None),
             stop: AtomicBool::new(false),
             sleepers: Mutex::new(0),
             wake: Condvar::new(),
             sleeping: AtomicUsize::new(0),
         });
-        let mut pool = Self { shared, workers: Vec::new(), caller: Mutex::new(()) };
+        let mut pool = Self { shared, workers: Vec::new() };
         for i in 1..threads {
             let shared = Arc::clone(&pool.shared);
             let builder = thread::Builder::new().name(std::format!("blockspan-{i}"));
@@ -91,10 +94,10 @@ impl fmt::Debug for ThreadPool {
 
 impl Drop for ThreadPool {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::SeqCst);
+        self.shared.stop.store(true, Ordering::Release);
         self.shared.wake_all();
         for worker in self.workers.drain(..) {
-            // A helper's panic was passed on by `for_each` already.
+            // A helper does not panic: `run` catches the panics of tasks.
             let _ = worker.join();
         }
     }
@@ -110,19 +113,40 @@ impl Parallel for ThreadPool {
         if n <= 1 || self.workers.is_empty() {
             return alone();
         }
-        let Ok(_caller) = self.caller.try_lock() else { return alone() };
+        let Some(_busy) = Busy::claim(&self.shared) else { return alone() };
         // SAFETY: only the lifetime is erased; `Open`'s drop below waits until no helper is inside, before the
-        // borrow of `task` ends, even if a task panics.
+        // borrow of `task` ends, even if something panics.
         let task: &'static (dyn Fn(usize) + Sync) = unsafe { core::mem::transmute(task) };
-        // SAFETY: the state is closed with no helper inside (the previous `Open` saw to it) and `_caller` keeps
-        // other callers out, so nobody else touches the cell.
-        unsafe { *self.shared.job.get() = Job { task: Some(task), n } };
+        self.shared.job.with_mut(|job| {
+            // SAFETY: the state is closed with no helper inside (the previous `Open` saw to it) and `_busy` keeps
+            // other callers out, so nobody else touches the cell.
+            unsafe { *job = Job { task: Some(task), n } }
+        });
         let open = Open::new(&self.shared);
-        open.shared.run(n, task);
+        self.shared.run(n, task);
         drop(open);
-        if self.shared.panicked.swap(false, Ordering::Relaxed) {
-            std::panic::resume_unwind(Box::new("a task of the pool panicked"));
+        let panic = self.shared.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(payload) = panic {
+            resume_unwind(payload);
         }
+    }
+}
+
+/// The caller that has the helpers; gives them back when dropped.
+struct Busy<'a> {
+    shared: &'a Shared,
+}
+
+impl<'a> Busy<'a> {
+    fn claim(shared: &'a Shared) -> Option<Self> {
+        let claimed = shared.busy.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
+        claimed.is_ok().then_some(Self { shared })
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.shared.busy.store(false, Ordering::Release);
     }
 }
 
@@ -135,8 +159,10 @@ impl<'a> Open<'a> {
     fn new(shared: &'a Shared) -> Self {
         shared.next.store(0, Ordering::Relaxed);
         let epoch = (shared.state.load(Ordering::Relaxed) >> 32).wrapping_add(1);
-        shared.state.store(epoch << 32, Ordering::SeqCst);
-        if shared.sleeping.load(Ordering::SeqCst) > 0 {
+        shared.state.store(epoch << 32, Ordering::Release);
+        // Either this sees a helper that goes to sleep, or that helper sees the open job (`Shared::wait`).
+        fence(Ordering::SeqCst);
+        if shared.sleeping.load(Ordering::Relaxed) > 0 {
             shared.wake_all();
         }
         Self { shared }
@@ -148,11 +174,11 @@ impl Drop for Open<'_> {
         let mut state = self.shared.state.fetch_or(CLOSED, Ordering::AcqRel);
         let mut spins = 0;
         while state & (CLOSED - 1) != 0 {
-            spins += 1;
             if spins < SPINS {
-                hint::spin_loop()
+                spins += 1;
+                spin_loop();
             } else {
-                thread::yield_now()
+                thread::yield_now();
             }
             state = self.shared.state.load(Ordering::Acquire);
         }
@@ -166,22 +192,25 @@ struct Inside<'a> {
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        if thread::panicking() {
-            self.shared.panicked.store(true, Ordering::Relaxed);
-        }
         self.shared.state.fetch_sub(1, Ordering::Release);
     }
 }
 
 impl Shared {
-    /// Takes tasks until there are none.
+    /// Takes tasks until there are none, or one panics; then there are none for the others either.
     fn run(&self, n: usize, task: &(dyn Fn(usize) + Sync)) {
-        loop {
-            let i = self.next.fetch_add(1, Ordering::Relaxed);
-            if i >= n {
-                return;
+        let tasks = || {
+            loop {
+                let i = self.next.fetch_add(1, Ordering::Relaxed);
+                if i >= n {
+                    return;
+                }
+                task(i);
             }
-            task(i);
+        };
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(tasks)) {
+            self.next.store(n, Ordering::Relaxed);
+            self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(payload);
         }
     }
 
@@ -198,7 +227,7 @@ impl Shared {
             let inside = Inside { shared: self };
             // SAFETY: this helper is inside an open job: the caller wrote the cell before it opened the job, and
             // waits for this helper before it writes again.
-            let job = unsafe { *self.job.get() };
+            let job = self.job.with(|job| unsafe { *job });
             if let Some(task) = job.task {
                 // SAFETY: the caller that lent `task` stays in `for_each` until this helper has left.
                 self.run(job.n, unsafe { &*task });
@@ -210,7 +239,7 @@ impl Shared {
     /// Waits for an open job of another epoch than `seen`; `None` when the pool ends.
     fn wait(&self, seen: u64) -> Option<u64> {
         let ready = || {
-            let state = self.state.load(Ordering::SeqCst);
+            let state = self.state.load(Ordering::Acquire);
             (state & CLOSED == 0 && state >> 32 != seen).then_some(state)
         };
         for _ in 0..SPINS {
@@ -220,13 +249,15 @@ impl Shared {
             if let Some(state) = ready() {
                 return Some(state);
             }
-            hint::spin_loop();
+            spin_loop();
         }
         let mut sleepers = self.sleepers.lock().unwrap_or_else(PoisonError::into_inner);
         *sleepers += 1;
-        self.sleeping.store(*sleepers, Ordering::SeqCst);
+        self.sleeping.store(*sleepers, Ordering::Relaxed);
+        // Either the look below sees the job that a caller opens, or that caller sees this sleeper (`Open::new`).
+        fence(Ordering::SeqCst);
         let found = loop {
-            if self.stop.load(Ordering::SeqCst) {
+            if self.stop.load(Ordering::Relaxed) {
                 break None;
             }
             if let Some(state) = ready() {
@@ -235,7 +266,7 @@ impl Shared {
             sleepers = self.wake.wait(sleepers).unwrap_or_else(PoisonError::into_inner);
         };
         *sleepers -= 1;
-        self.sleeping.store(*sleepers, Ordering::SeqCst);
+        self.sleeping.store(*sleepers, Ordering::Relaxed);
         found
     }
 
@@ -243,62 +274,5 @@ impl Shared {
         // Taking the lock makes sure that a thread between its last look and its sleep is not missed.
         drop(self.sleepers.lock().unwrap_or_else(PoisonError::into_inner));
         self.wake.notify_all();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_task_runs_once_over_many_calls() {
-        for threads in [1, 2, 3, 8] {
-            let pool = ThreadPool::new(threads).unwrap();
-            for n in (0..200).chain([1000]) {
-                let counts: Vec<AtomicUsize> = (0..n).map(|_| AtomicUsize::new(0)).collect();
-                pool.for_each(n, &|i| {
-                    counts[i].fetch_add(1, Ordering::Relaxed);
-                });
-                assert!(
-                    counts.iter().all(|c| c.load(Ordering::Relaxed) == 1),
-                    "{threads} threads, {n} tasks"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn callers_at_the_same_time_and_sleepers_are_served() {
-        let pool = ThreadPool::new(3).unwrap();
-        let sum = AtomicUsize::new(0);
-        thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for round in 0..50 {
-                        pool.for_each(10, &|i| {
-                            sum.fetch_add(i, Ordering::Relaxed);
-                        });
-                        if round % 20 == 0 {
-                            thread::sleep(core::time::Duration::from_millis(2));
-                        }
-                    }
-                });
-            }
-        });
-        assert_eq!(sum.into_inner(), 4 * 50 * 45);
-    }
-
-    #[test]
-    fn a_panic_reaches_the_caller_and_the_pool_goes_on() {
-        let pool = ThreadPool::new(2).unwrap();
-        let result = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| {
-            pool.for_each(64, &|i| assert!(i != 40, "expected by the test"));
-        }));
-        assert!(result.is_err());
-        let count = AtomicUsize::new(0);
-        pool.for_each(64, &|_| {
-            count.fetch_add(1, Ordering::Relaxed);
-        });
-        assert_eq!(count.into_inner(), 64);
     }
 }

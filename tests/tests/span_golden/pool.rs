@@ -5,11 +5,11 @@ use core::ops::Range;
 use blockspan_engine::span::{Candidate, MAX_N_BEST, SpanPool, Window};
 use proptest::prelude::*;
 
-use crate::reference::{Features, Prediction, postprocess};
+use crate::reference::{Features, Prediction, Rules, postprocess};
 
 /// The reference's n best and null score, the null answer being impossible.
 fn reference(features: &[Features], n_best: usize, max_answer_len: usize) -> (Vec<Prediction>, f32) {
-    let result = postprocess(features, n_best, max_answer_len, None);
+    let result = postprocess(Rules::Engine, features, n_best, max_answer_len, None);
     (result.spans, result.null_score)
 }
 
@@ -77,20 +77,28 @@ fn an_answer_across_the_edge_of_windows() {
     let before = window(0..4, &[1., 0., 0., 0., 0., 0., 7., 0.], &[1., 0., 0., 0., 0., 0., 1., 0.]);
     let after = window(2..6, &[2., 0., 0., 0., 6., 0., 0., 0.], &[2., 0., 0., 0., 0., 5., 0., 0.]);
     assert_eq!(best(&[before.clone(), after.clone()], 20, 30), Some(([12, 19], 11.0)));
-    // The same span from both windows stays in the list twice, as there.
-    let again = engine(&[after.clone(), after.clone()], 20, 30).0;
-    assert_eq!(again[0].offsets, again[1].offsets);
+    // The same spans from both windows are in the list once; in run_qa.py, twice.
+    let both = [after.clone(), after.clone()];
+    assert_eq!(engine(&both, 20, 30), engine(&both[..1], 20, 30));
+    let there = postprocess(Rules::RunQa, &both, 20, 30, None).spans;
+    assert_eq!(there[0].offsets, there[1].offsets);
     // The null score is the least of the windows'.
     assert_eq!(engine(&[before, after], 20, 30).1, 2.0);
 }
 
 #[test]
-fn no_answer_in_any_window() {
-    // The one best start and the one best end lie in the question, or are reversed.
-    let question = window(0..4, &[9., 8., 0., 0., 0., 0., 0., 0.], &[9., 8., 0., 0., 0., 0., 0., 0.]);
-    assert_eq!(best(core::slice::from_ref(&question), 2, 30), None);
-    let reversed = window(0..4, &[0., 0., 0., 0., 0., 0., 9., 0.], &[0., 0., 0., 9., 0., 0., 0., 0.]);
-    assert_eq!(best(&[question, reversed], 1, 30), None);
+fn every_window_has_an_answer_where_run_qa_finds_none() {
+    let there =
+        |features: &[Features], n_best| postprocess(Rules::RunQa, features, n_best, 30, None).prediction;
+    // The best starts and ends lie in the question, or the one best start lies behind the one best end.
+    let question = window(0..4, &[9., 8., 0., 0., 3., 0., 0., 0.], &[9., 8., 0., 0., 0., 2., 0., 0.]);
+    assert_eq!(there(core::slice::from_ref(&question), 2), None);
+    assert_eq!(best(core::slice::from_ref(&question), 2, 30), Some(([4, 11], 5.0)));
+    let reversed = window(4..8, &[0., 0., 0., 0., 0., 0., 9., 0.], &[0., 0., 0., 8., 0., 0., 0., 0.]);
+    assert_eq!(there(core::slice::from_ref(&reversed), 1), None);
+    assert_eq!(best(core::slice::from_ref(&reversed), 1, 30), Some(([28, 31], 9.0)));
+    // A pair of the n best of one window comes before the best span of another, in which there is none.
+    assert_eq!(best(&[reversed, question], 1, 30), Some(([4, 11], 5.0)));
 }
 
 #[test]
@@ -102,8 +110,9 @@ fn ties_follow_the_documented_order() {
         spans,
         [[0, 3], [0, 7], [0, 11], [0, 15], [4, 7], [4, 11], [4, 15], [8, 11], [8, 15], [12, 15]]
     );
-    // Of equal logits the first ones are among the best: with 4 of them, [CLS], question and one of the passage.
-    assert_eq!(best(&[equal], 4, 30), Some(([0, 3], 2.0)));
+    // Of equal logits the first ones are among the best.
+    let two: Vec<[u32; 2]> = engine(&[equal], 2, 30).0.iter().map(|p| p.offsets).collect();
+    assert_eq!(two, [[0, 3], [0, 7]]);
     // Equal sums of different logits.
     let sums = window(0..4, &[0., 0., 0., 1., 2., 3., 4., 0.], &[0., 0., 0., 4., 3., 2., 1., 0.]);
     assert_eq!(best(&[sums], 20, 1), Some(([0, 3], 5.0)));

@@ -4,6 +4,7 @@
 //! `BLOCKSPAN_SQUAD=dev-v1.1.json cargo test --release -p blockspan-tests --test span_golden every_question` takes
 //! another data set than the committed one.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
@@ -13,7 +14,7 @@ use blockspan_squad::Dataset;
 use blockspan_tests::hostile::Bytes;
 use blockspan_tests::{default_model, fixture, packed_tiny};
 
-use crate::reference::{Features, Postprocessed, postprocess};
+use crate::reference::{Features, Postprocessed, Rules, postprocess};
 
 /// The windows of a passage, cut with list indexes, and the logits of each.
 fn features(
@@ -59,7 +60,7 @@ fn compare(
     features: &[Features],
 ) -> Result<Postprocessed> {
     let threshold = Some(options.null_threshold).filter(|threshold| *threshold < f32::INFINITY);
-    let expected = postprocess(features, options.n_best, options.max_answer_len, threshold);
+    let expected = postprocess(Rules::Engine, features, options.n_best, options.max_answer_len, threshold);
     let mut answers = [Answer::default(); MAX_N_BEST];
     let outcome = session.answer(question, passage, options, &mut answers)?;
     ensure!(outcome.windows == features.len(), "{} windows", outcome.windows);
@@ -155,7 +156,37 @@ fn a_passage_of_a_megabyte() -> Result<()> {
     Ok(())
 }
 
-/// With every question of a data set: equal predictions, and equal n best, with and without the null answer.
+/// The answer to a question about a passage that lies in two windows stood in the list twice, with half its score each.
+#[test]
+fn an_answer_that_two_windows_share_is_listed_once() -> Result<()> {
+    let bytes = default_model()?;
+    let model = Model::parse(&bytes)?;
+    let mut workspace = vec![0; model.workspace_len(128, 1)];
+    let mut session = Session::with(&model, 128, &mut workspace, Runtime::default())?;
+    let gulls = "Gulls nest below the cliffs every spring, and the keepers counted them in a ledger. ";
+    let mut shared = 0;
+    for before in 1..12 {
+        let passage =
+            gulls.repeat(before) + "The lighthouse was built in 1862. " + &gulls.repeat(12 - before);
+        let (question, options) = ("When was the lighthouse built?", AnswerOptions::default());
+        let features = features(&mut session, question, &passage, 128, model.config().doc_stride_for(128))?;
+        let there = postprocess(Rules::RunQa, &features, options.n_best, options.max_answer_len, None);
+        shared += usize::from(there.spans[0].offsets == there.spans[1].offsets);
+        let mut answers = [Answer::default(); 20];
+        let outcome = session.answer(question, &passage, &options, &mut answers)?;
+        let spans: HashSet<_> = answers[..outcome.answers].iter().map(|a| (a.start, a.end)).collect();
+        ensure!(spans.len() == 20 && outcome.answers == 20, "{answers:?}");
+        ensure!(
+            passage[answers[0].start..answers[0].end] == *"1862" && answers[0].score > 0.8,
+            "{answers:?}"
+        );
+    }
+    ensure!(shared > 0, "no passage of these has its answer in two windows");
+    Ok(())
+}
+
+/// With every question of a data set, with and without the null answer: what `run_qa.py` predicts, and the n best by
+/// the engine's rules.
 #[test]
 fn every_question_of_a_data_set() -> Result<()> {
     let path = std::env::var_os("BLOCKSPAN_SQUAD").map_or_else(|| fixture("questions.json"), PathBuf::from);
@@ -167,7 +198,7 @@ fn every_question_of_a_data_set() -> Result<()> {
     let mut workspace = vec![0; model.workspace_len(max_seq_len, pool.threads())];
     let runtime = Runtime { parallel: &pool, ..Runtime::default() };
     let mut session = Session::with(&model, max_seq_len, &mut workspace, runtime)?;
-    let (mut questions, mut windows) = (0, 0);
+    let (mut questions, mut windows, mut n_best_differs, mut predictions_differ) = (0, 0, 0, 0);
     for (paragraph, question) in dataset.questions() {
         let (id, question, passage) = (&question.id, &question.question, &paragraph.context);
         let asked = session.answer(question, passage, &AnswerOptions::default(), &mut []);
@@ -177,12 +208,23 @@ fn every_question_of_a_data_set() -> Result<()> {
         let features = features(&mut session, question, passage, max_seq_len, doc_stride)?;
         for null_threshold in [f32::INFINITY, 0.0] {
             let options = AnswerOptions { null_threshold, ..AnswerOptions::default() };
-            compare(&mut session, question, passage, &options, &features).with_context(|| id.clone())?;
+            let ours =
+                compare(&mut session, question, passage, &options, &features).with_context(|| id.clone())?;
+            let threshold = Some(null_threshold).filter(|threshold| *threshold < f32::INFINITY);
+            let theirs =
+                postprocess(Rules::RunQa, &features, options.n_best, options.max_answer_len, threshold);
+            predictions_differ += usize::from(ours.prediction != theirs.prediction);
+            n_best_differs += usize::from(ours.spans != theirs.spans);
         }
         questions += 1;
         windows += features.len();
     }
-    println!("{}: {questions} questions, {windows} windows: equal", path.display());
-    assert!(questions >= 30);
+    println!(
+        "{}: {questions} questions, {windows} windows; other than run_qa.py: {predictions_differ} predictions, \
+         {n_best_differs} lists of n best, of {} each",
+        path.display(),
+        2 * questions
+    );
+    assert!(questions >= 30 && predictions_differ == 0);
     Ok(())
 }
