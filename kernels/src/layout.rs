@@ -53,7 +53,10 @@ impl TokenTiles {
     pub const fn of_rows(self) -> Self {
         match self.count() {
             0 => self,
-            count => Self { tokens: (count - 1) * TILE + row_lanes(self.lanes(count - 1)) },
+            count => {
+                let whole = (count - 1).saturating_mul(TILE);
+                Self { tokens: whole.saturating_add(row_lanes(self.lanes(count - 1))) }
+            }
         }
     }
 
@@ -74,18 +77,19 @@ impl TokenTiles {
         if rest < TILE { rest } else { TILE }
     }
 
-    /// Lanes of all tiles together.
+    /// Lanes of all tiles together; `usize::MAX`, which no slice reaches, if they exceed it.
     pub const fn padded(&self) -> usize {
         match self.count() {
             0 => 0,
-            count => (count - 1) * TILE + self.lanes(count - 1),
+            count => (count - 1).saturating_mul(TILE).saturating_add(self.lanes(count - 1)),
         }
     }
 
     /// First element of a tile in a buffer with `features` values per token; the buffer's length for
-    /// `tile == count()`.
+    /// `tile == count()`; `usize::MAX`, which no slice reaches, if it exceeds that.
     pub const fn offset(&self, tile: usize, features: usize) -> usize {
-        if tile < self.count() { tile * TILE * features } else { self.padded() * features }
+        let lanes = if tile < self.count() { tile.saturating_mul(TILE) } else { self.padded() };
+        lanes.saturating_mul(features)
     }
 }
 
@@ -121,5 +125,21 @@ mod tests {
             );
             assert!((0..count).all(|t| rows.lanes(t) == row_lanes(tiles.lanes(t))), "{tokens} tokens");
         }
+    }
+
+    /// They wrapped around once, to the length of a buffer that is too short.
+    #[test]
+    fn lengths_that_exceed_usize_are_longer_than_any_slice() {
+        for tokens in [usize::MAX, usize::MAX - 1, usize::MAX - TILE] {
+            let tiles = TokenTiles::new(tokens);
+            assert!(tiles.padded() >= tokens, "{tokens}");
+            assert!(tiles.of_rows().tokens() >= tokens, "{tokens}");
+            assert_eq!(tiles.offset(tiles.count(), 2), usize::MAX, "{tokens}");
+            assert_eq!(tiles.tokens_in(tiles.count()), 0);
+        }
+        // 2^(bits − 6) features of 64 lanes are 2^bits.
+        let features = 1 << (usize::BITS - 6);
+        assert_eq!(TokenTiles::new(64).offset(1, features), usize::MAX);
+        assert_eq!(TokenTiles::new(130).offset(2, features / 2), usize::MAX);
     }
 }

@@ -24,17 +24,19 @@ compile_error!("packed files are used in place and are little-endian");
 #[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
 pub mod aarch64;
 mod dispatch;
-#[cfg(any(
-    all(target_arch = "aarch64", target_feature = "neon"),
-    all(target_arch = "wasm32", target_feature = "simd128")
-))]
-mod groups;
+mod implementation;
 mod isa;
 mod kernels;
 pub mod layout;
 pub mod math;
 pub mod matrix;
+mod operands;
 pub mod parallel;
+#[cfg(any(
+    all(target_arch = "aarch64", target_feature = "neon"),
+    all(target_arch = "wasm32", target_feature = "simd128")
+))]
+mod products128;
 pub mod scalar;
 mod trusted;
 #[cfg(any(
@@ -49,6 +51,8 @@ pub mod wasm32;
 pub mod x86_64;
 
 pub use dispatch::{available, best, kernels_for};
+pub use implementation::kernel_names;
 pub use isa::Isa;
-pub use kernels::{DenseRows, Embeddings, Epilogue, Kernels, ShapeError, Table};
+pub use kernels::Kernels;
+pub use operands::{DenseRows, Embeddings, Epilogue, ShapeError, Table};
 pub use trusted::Trusted;

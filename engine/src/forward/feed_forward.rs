@@ -27,7 +27,7 @@ impl Pass<'_> {
             let rows = Cut::<f32>::features(intermediate, parts, 4, part);
             most.fill(0.0);
             let (input, scales) = (self.inputs(input, tile, hidden)?, self.tile(scales, tile, 1)?);
-            self.product(&layer.intermediate, rows, input, scales, Epilogue::Most { most }, out)
+            self.product(&layer.intermediate, rows, input, scales, Epilogue::Max { max: most }, out)
         })?;
 
         let (wide, absmax): (&[f32], &[f32]) = (buffers.wide, buffers.absmax);

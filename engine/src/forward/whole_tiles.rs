@@ -47,7 +47,7 @@ impl Pass<'_> {
                 self.product(&layer.attention_output, 0..hidden, input, scales, epilogue, stream)?;
                 self.normalize_tile(&layer.attention_layer_norm, stream, absmax, input, scales)?;
                 absmax.fill(0.0);
-                let epilogue = Epilogue::Most { most: absmax };
+                let epilogue = Epilogue::Max { max: absmax };
                 self.product(&layer.intermediate, 0..intermediate, input, scales, epilogue, wide)?;
                 self.quantize_gelu(wide, absmax, inner, scales)?;
                 let epilogue = Epilogue::Add { smoothing: layer.attention_layer_norm.smoothing };

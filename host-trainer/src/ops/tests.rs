@@ -4,7 +4,8 @@ use candle_core::{Device, Result, Tensor, Var};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use blockspan_kernels::{math, scalar};
+use blockspan_kernels::scalar::Scalar;
+use blockspan_kernels::{Kernels, math};
 
 use super::{Dropout, composed};
 use crate::quantization::{Grid, quantize_weights};
@@ -191,7 +192,7 @@ fn engine_steps(row: &[f32], absmax: f32) -> (Vec<i8>, f32) {
     // The first of 16 lanes.
     let lanes: Vec<f32> = row.iter().flat_map(|&x| [[x].as_slice(), &[0.0; 15]].concat()).collect();
     let (mut steps, mut scales) = (vec![0; lanes.len()], [0f32; 16]);
-    scalar::quantize_rows(&lanes, &[absmax; 16], &mut steps, &mut scales).expect("shapes fit");
+    Scalar.quantize_rows(&lanes, &[absmax; 16], &mut steps, &mut scales).expect("shapes fit");
     (steps.into_iter().step_by(16).collect(), scales[0])
 }
 

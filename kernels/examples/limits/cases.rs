@@ -6,19 +6,19 @@ use blockspan_kernels::{DenseRows, Embeddings, Epilogue, Kernels, Table};
 
 use super::measure::{Aligned, noise, shortest, shortest_in_parts};
 use super::peak;
-use super::report::{Report, Row};
+use super::report::{LimitsReport, Measurement};
 
 /// Measures one instruction set's kernels.
 pub struct Cases<'a> {
     pub kernels: &'a dyn Kernels,
-    pub report: &'a mut Report,
+    pub report: &'a mut LimitsReport,
     /// Only kernels with this in their name.
     pub filter: &'a str,
 }
 
 /// Outputs, inputs, name of the epilogue: BERT-Large's query, intermediate and output matrices.
 const SHAPES: [(usize, usize, &str); 4] =
-    [(1024, 1024, "store"), (1024, 1024, "add"), (4096, 1024, "most"), (1024, 4096, "add")];
+    [(1024, 1024, "store"), (1024, 1024, "add"), (4096, 1024, "max"), (1024, 4096, "add")];
 
 const TOKENS: [usize; 4] = [16, 48, 128, 384];
 
@@ -61,7 +61,7 @@ impl Cases<'_> {
         };
         let x = Aligned::new(x_tiles.padded() * cols, |i| noise(i) as i8);
         let mut out = Aligned::new(tiles.padded() * rows, |_| 0f32);
-        let (x_scales, mut most, smoothing) = ([1e-3; 64], [0f32; 64], vec![1.0; rows]);
+        let (x_scales, mut max, smoothing) = ([1e-3; 64], [0f32; 64], vec![1.0; rows]);
         let call = |tile| {
             let lanes = tiles.lanes(tile);
             let x = &x[x_tiles.offset(tile, cols)..x_tiles.offset(tile + 1, cols)];
@@ -69,7 +69,7 @@ impl Cases<'_> {
             let epilogue = match epilogue {
                 "store" => Epilogue::Store,
                 "add" => Epilogue::Add { smoothing: &smoothing },
-                _ => Epilogue::Most { most: &mut most[..lanes] },
+                _ => Epilogue::Max { max: &mut max[..lanes] },
             };
             let (strips, scales) = (0..rows / 4, &x_scales[..lanes]);
             let result = match matrix {
@@ -83,10 +83,10 @@ impl Cases<'_> {
     }
 
     fn dot_product_row(&mut self, kernel: String, work: f64, seconds: impl FnOnce() -> f64) {
-        // Again for each row: the clock and the neighbours change.
+        // Again for each row: the clock and the neighbors change.
         let peak = peak::dot_products(self.kernels.isa());
         let limit = peak.map(|peak| (work / peak, "dot products"));
-        self.report.row(&Row { kernel, seconds: seconds(), work, limit });
+        self.report.row(&Measurement { kernel, seconds: seconds(), work, limit });
     }
 
     /// The dense products of attention: one head, 64 queries.
@@ -210,7 +210,7 @@ impl Cases<'_> {
                 _ => stream,
             };
             let seconds = shortest(|| call().expect("shapes fit"));
-            self.report.row(&Row { kernel: name.into(), seconds, work, limit: Some(limit) });
+            self.report.row(&Measurement { kernel: name.into(), seconds, work, limit: Some(limit) });
         }
     }
 }

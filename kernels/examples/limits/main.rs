@@ -65,7 +65,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
 }
 
 fn run(options: &Options) {
-    let mut report = report::Report::new(options.json);
+    let mut report = report::LimitsReport::new(options.json);
     for kernels in options.isas.iter().filter_map(|&isa| kernels_for(isa)) {
         report.machine(kernels.isa());
         let mut cases = cases::Cases { kernels, report: &mut report, filter: &options.filter };

@@ -5,7 +5,7 @@ use core::fmt::Write;
 use blockspan_kernels::Isa;
 
 /// One measured kernel.
-pub struct Row {
+pub struct Measurement {
     /// What was measured.
     pub kernel: String,
     /// Seconds of one call.
@@ -17,13 +17,13 @@ pub struct Row {
 }
 
 /// Prints rows as they come.
-pub struct Report {
+pub struct LimitsReport {
     json: bool,
     isa: Isa,
     rows: Vec<String>,
 }
 
-impl Report {
+impl LimitsReport {
     pub fn new(json: bool) -> Self {
         if !json {
             println!("{}", cpu());
@@ -44,8 +44,8 @@ impl Report {
         }
     }
 
-    pub fn row(&mut self, row: &Row) {
-        let Row { kernel, seconds, work, limit } = row;
+    pub fn row(&mut self, row: &Measurement) {
+        let Measurement { kernel, seconds, work, limit } = row;
         let rate = work / seconds / 1e9;
         if !self.json {
             let (share, name) = match limit {
@@ -73,7 +73,7 @@ impl Report {
     }
 }
 
-/// The CPU's name, as the operating system tells it.
+/// The CPU's name, as the operating system names it.
 fn cpu() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |name: &str| {

@@ -8,14 +8,14 @@ use core::arch::asm;
 
 use super::Sums;
 use super::token::Dotprod;
-use crate::groups::{Piece, Products, Row, Strip, advance};
+use crate::products128::{DenseRest, Products, RowBlocks, StripTiles, advance};
 
 impl Products for Dotprod {
     /// 16 sums; 4 registers of inputs, and the tile's weights in one.
     #[target_feature(enable = "neon,dotprod")]
     unsafe fn output_strip<const LANES: usize>(
         self,
-        strip: &Strip<'_>,
+        strip: &StripTiles<'_>,
         mut x: *const i8,
         out: &mut [Sums; 4],
     ) {
@@ -38,7 +38,7 @@ impl Products for Dotprod {
     #[target_feature(enable = "neon,dotprod")]
     unsafe fn input_row<const LANES: usize, const GROUPS: usize>(
         self,
-        row: &Row<'_>,
+        row: &RowBlocks<'_>,
         x: *const i8,
         out: &mut [Sums; GROUPS],
     ) {
@@ -47,9 +47,9 @@ impl Products for Dotprod {
     }
 
     #[target_feature(enable = "neon,dotprod")]
-    unsafe fn dense<const UNSIGNED: bool>(self, piece: &Piece<'_>, out: &mut [Sums; 8]) -> usize {
+    unsafe fn dense<const UNSIGNED: bool>(self, rest: &DenseRest<'_>, out: &mut [Sums; 8]) -> usize {
         // SAFETY: the caller's promise.
-        unsafe { dense::<UNSIGNED>(piece, out) }
+        unsafe { dense::<UNSIGNED>(rest, out) }
     }
 }
 
@@ -59,7 +59,7 @@ impl Products for Dotprod {
 /// See [`Products::input_row`].
 #[target_feature(enable = "neon,dotprod")]
 pub(super) unsafe fn input_row<const LANES: usize, const GROUPS: usize>(
-    row: &Row<'_>,
+    row: &RowBlocks<'_>,
     x: *const i8,
     out: &mut [Sums; GROUPS],
 ) {
@@ -113,13 +113,13 @@ unsafe fn add_block<const LANE: usize, const GROUPS: usize>(
 /// # Safety
 /// See [`Products::dense`].
 #[target_feature(enable = "neon,dotprod")]
-pub(super) unsafe fn dense<const UNSIGNED: bool>(piece: &Piece<'_>, out: &mut [Sums; 8]) -> usize {
+pub(super) unsafe fn dense<const UNSIGNED: bool>(rest: &DenseRest<'_>, out: &mut [Sums; 8]) -> usize {
     // SAFETY: the caller's promise, for no more rows than are left.
     unsafe {
-        if piece.left() >= 4 {
-            dense_rows::<4, UNSIGNED>(piece, out)
+        if rest.left() >= 4 {
+            dense_rows::<4, UNSIGNED>(rest, out)
         } else {
-            dense_rows::<1, UNSIGNED>(piece, out)
+            dense_rows::<1, UNSIGNED>(rest, out)
         }
     }
 }
@@ -129,22 +129,22 @@ pub(super) unsafe fn dense<const UNSIGNED: bool>(piece: &Piece<'_>, out: &mut [S
 /// Unsigned `x` is taken as x − 128, for which the sums start at 128 · Σ row.
 ///
 /// # Safety
-/// `piece` is as its fields say and has `ROWS` rows left.
+/// `rest` is as its fields say and has `ROWS` rows left.
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn dense_rows<const ROWS: usize, const UNSIGNED: bool>(
-    piece: &Piece<'_>,
+    rest: &DenseRest<'_>,
     out: &mut [Sums; 8],
 ) -> usize {
     let flip = vdupq_n_s8(if UNSIGNED { i8::MIN } else { 0 });
-    let rows: [_; ROWS] = piece.values();
+    let rows: [_; ROWS] = rest.values();
     let mut sums: [Sums; ROWS] =
-        core::array::from_fn(|i| [vdupq_n_s32(if UNSIGNED { piece.sum(i).wrapping_mul(128) } else { 0 }); 4]);
+        core::array::from_fn(|i| [vdupq_n_s32(if UNSIGNED { rest.sum(i).wrapping_mul(128) } else { 0 }); 4]);
     // SAFETY: the caller passes quads that exist, of 64 bytes each.
     let load = |quad: usize| unsafe {
-        let x = piece.x.add(quad * piece.x_stride);
+        let x = rest.x.add(quad * rest.x_stride);
         [0, 16, 32, 48].map(|lane| veorq_s8(vld1q_s8(x.add(lane)), flip))
     };
-    let fours = piece.quads / 4 * 4;
+    let fours = rest.quads / 4 * 4;
     for quad in (0..fours).step_by(4) {
         // SAFETY: four quads from here are inside the rows.
         let weights = rows.map(|row| unsafe { vld1q_s8(row.add(4 * quad)) });
@@ -153,7 +153,7 @@ unsafe fn dense_rows<const ROWS: usize, const UNSIGNED: bool>(
         sums = add_quad::<2, ROWS>(sums, load(quad + 2), weights);
         sums = add_quad::<3, ROWS>(sums, load(quad + 3), weights);
     }
-    for quad in fours..piece.quads {
+    for quad in fours..rest.quads {
         let weights = rows.map(|row| {
             // SAFETY: the quad is inside the rows.
             let weights = unsafe { row.add(4 * quad).cast::<i32>().read_unaligned() };

@@ -12,14 +12,14 @@ use core::arch::asm;
 use super::Sums;
 use super::dotprod;
 use super::token::I8mm;
-use crate::groups::{Piece, Products, Row, Strip, advance};
+use crate::products128::{DenseRest, Products, RowBlocks, StripTiles, advance};
 
 impl Products for I8mm {
     /// 16 sums of 2 lanes × 2 outputs; 8 registers of inputs, 2 of weights.
     #[target_feature(enable = "neon,dotprod,i8mm")]
     unsafe fn output_strip<const LANES: usize>(
         self,
-        strip: &Strip<'_>,
+        strip: &StripTiles<'_>,
         mut x: *const i8,
         out: &mut [Sums; 4],
     ) {
@@ -56,7 +56,7 @@ impl Products for I8mm {
     #[target_feature(enable = "neon,dotprod,i8mm")]
     unsafe fn input_row<const LANES: usize, const GROUPS: usize>(
         self,
-        row: &Row<'_>,
+        row: &RowBlocks<'_>,
         x: *const i8,
         out: &mut [Sums; GROUPS],
     ) {
@@ -66,13 +66,13 @@ impl Products for I8mm {
 
     /// 8 rows, then 4 or 1 by `sdot`.
     #[target_feature(enable = "neon,dotprod,i8mm")]
-    unsafe fn dense<const UNSIGNED: bool>(self, piece: &Piece<'_>, out: &mut [Sums; 8]) -> usize {
+    unsafe fn dense<const UNSIGNED: bool>(self, rest: &DenseRest<'_>, out: &mut [Sums; 8]) -> usize {
         // SAFETY: the caller's promise, for no more rows than are left.
         unsafe {
-            if piece.left() < 8 {
-                return dotprod::dense::<UNSIGNED>(piece, out);
+            if rest.left() < 8 {
+                return dotprod::dense::<UNSIGNED>(rest, out);
             }
-            let [low, high] = [dense_rows::<UNSIGNED>(piece, 0), dense_rows::<UNSIGNED>(piece, 8)];
+            let [low, high] = [dense_rows::<UNSIGNED>(rest, 0), dense_rows::<UNSIGNED>(rest, 8)];
             for (out, ([a, b], [c, d])) in out.as_chunks_mut().0.iter_mut().zip(low.into_iter().zip(high)) {
                 *out = outputs([a, b, c, d]);
             }
@@ -84,19 +84,19 @@ impl Products for I8mm {
 /// 8 rows and the 8 lanes from `lane` on: 16 sums of 2 lanes × 2 rows; 8 registers of inputs, 2 of weights.
 ///
 /// # Safety
-/// `piece` is as its fields say and has 8 rows left; `lane` is 0 or 8.
+/// `rest` is as its fields say and has 8 rows left; `lane` is 0 or 8.
 #[inline]
 #[target_feature(enable = "neon,dotprod,i8mm")]
-unsafe fn dense_rows<const UNSIGNED: bool>(piece: &Piece<'_>, lane: usize) -> [[[int32x4_t; 2]; 2]; 4] {
-    let rows: [_; 8] = piece.values();
+unsafe fn dense_rows<const UNSIGNED: bool>(rest: &DenseRest<'_>, lane: usize) -> [[[int32x4_t; 2]; 2]; 4] {
+    let rows: [_; 8] = rest.values();
     let (pairs, _) = rows.as_chunks::<2>();
     let mut sums = [[[vdupq_n_s32(0); 2]; 2]; 4];
     // SAFETY: the quads below exist, with 64 bytes each, 32 of which are the lanes'.
     let load = |quad: usize| unsafe {
-        let x = piece.x.add(quad * piece.x_stride + 4 * lane);
+        let x = rest.x.add(quad * rest.x_stride + 4 * lane);
         [vld1q_s8(x), vld1q_s8(x.add(16))]
     };
-    let fours = piece.quads / 4 * 4;
+    let fours = rest.quads / 4 * 4;
     for quad in (0..fours).step_by(4) {
         let first = side_by_side([load(quad), load(quad + 1)]);
         let second = side_by_side([load(quad + 2), load(quad + 3)]);
@@ -107,7 +107,7 @@ unsafe fn dense_rows<const UNSIGNED: bool>(piece: &Piece<'_>, lane: usize) -> [[
             *sums = multiply_all::<2, UNSIGNED>(*sums, second, vreinterpretq_s8_s64(vzip2q_s64(a, b)));
         }
     }
-    for quad in fours..piece.quads {
+    for quad in fours..rest.quads {
         // One quad: the other four inputs are weighted by zero.
         let x = side_by_side([load(quad); 2]);
         for (sums, &[a, b]) in sums.iter_mut().zip(pairs) {

@@ -1,7 +1,7 @@
 //! Products without a dot product (Cortex-A53, A72): widening multiplies and pairwise accumulation.
 //!
 //! `smull` and `smlal` add two products of int8 in 16 bits: at most 2 · 128 · 127 = 32,512 in size, so nothing is
-//! lost; `sadalp` adds neighbours to sums of 32 bits. That is 16 multiply-accumulates in three instructions, two of
+//! lost; `sadalp` adds neighbors to sums of 32 bits. That is 16 multiply-accumulates in three instructions, two of
 //! them on the multiplier; the 16-bit `smlal` by element does 4 in one.
 
 use core::arch::aarch64::*;
@@ -9,14 +9,14 @@ use core::arch::asm;
 
 use super::Sums;
 use super::token::Neon;
-use crate::groups::{Piece, Products, Row, Strip, advance};
+use crate::products128::{DenseRest, Products, RowBlocks, StripTiles, advance};
 
 impl Products for Neon {
     /// 16 sums; 4 registers of inputs, 2 of weights.
     #[target_feature(enable = "neon")]
     unsafe fn output_strip<const LANES: usize>(
         self,
-        strip: &Strip<'_>,
+        strip: &StripTiles<'_>,
         mut x: *const i8,
         out: &mut [Sums; 4],
     ) {
@@ -47,7 +47,7 @@ impl Products for Neon {
     #[target_feature(enable = "neon")]
     unsafe fn input_row<const LANES: usize, const GROUPS: usize>(
         self,
-        row: &Row<'_>,
+        row: &RowBlocks<'_>,
         x: *const i8,
         out: &mut [Sums; GROUPS],
     ) {
@@ -71,13 +71,13 @@ impl Products for Neon {
     }
 
     #[target_feature(enable = "neon")]
-    unsafe fn dense<const UNSIGNED: bool>(self, piece: &Piece<'_>, out: &mut [Sums; 8]) -> usize {
+    unsafe fn dense<const UNSIGNED: bool>(self, rest: &DenseRest<'_>, out: &mut [Sums; 8]) -> usize {
         // SAFETY: the caller's promise, for no more rows than are left.
         unsafe {
-            if piece.left() >= 2 {
-                dense_rows::<2, UNSIGNED>(piece, out)
+            if rest.left() >= 2 {
+                dense_rows::<2, UNSIGNED>(rest, out)
             } else {
-                dense_rows::<1, UNSIGNED>(piece, out)
+                dense_rows::<1, UNSIGNED>(rest, out)
             }
         }
     }
@@ -111,29 +111,29 @@ unsafe fn add_pair<const GROUPS: usize>(
 /// Unsigned `x` is taken as x − 128, and 128 · Σ row added at the end.
 ///
 /// # Safety
-/// `piece` is as its fields say and has `ROWS` rows left.
+/// `rest` is as its fields say and has `ROWS` rows left.
 #[target_feature(enable = "neon")]
 unsafe fn dense_rows<const ROWS: usize, const UNSIGNED: bool>(
-    piece: &Piece<'_>,
+    rest: &DenseRest<'_>,
     out: &mut [Sums; 8],
 ) -> usize {
-    let rows: [_; ROWS] = piece.values();
+    let rows: [_; ROWS] = rest.values();
     let mut sums = [[[vdupq_n_s32(0); 2]; 4]; ROWS];
-    for quad in (1..piece.quads).step_by(2) {
+    for quad in (1..rest.quads).step_by(2) {
         // SAFETY: both quads are inside the rows.
         let weights = rows.map(|row| unsafe { [weights(row, quad - 1), weights(row, quad)] });
         // SAFETY: as above.
-        sums = unsafe { add_quads::<ROWS, UNSIGNED>(sums, piece, [quad - 1, quad], weights) };
+        sums = unsafe { add_quads::<ROWS, UNSIGNED>(sums, rest, [quad - 1, quad], weights) };
     }
-    if piece.quads % 2 == 1 {
-        let quad = piece.quads - 1;
+    if rest.quads % 2 == 1 {
+        let quad = rest.quads - 1;
         // SAFETY: as above.
         let weights = rows.map(|row| unsafe { [weights(row, quad), vdupq_n_s8(0)] });
         // SAFETY: as above.
-        sums = unsafe { add_quads::<ROWS, UNSIGNED>(sums, piece, [quad; 2], weights) };
+        sums = unsafe { add_quads::<ROWS, UNSIGNED>(sums, rest, [quad; 2], weights) };
     }
     for (row, (out, sums)) in out.iter_mut().zip(sums).enumerate() {
-        let start = vdupq_n_s32(if UNSIGNED { piece.sum(row).wrapping_mul(128) } else { 0 });
+        let start = vdupq_n_s32(if UNSIGNED { rest.sum(row).wrapping_mul(128) } else { 0 });
         *out = sums.map(|[low, high]| vaddq_s32(start, vpaddq_s32(low, high)));
     }
     ROWS
@@ -142,18 +142,18 @@ unsafe fn dense_rows<const ROWS: usize, const UNSIGNED: bool>(
 /// Adds two quads of each row.
 ///
 /// # Safety
-/// The quads are below the piece's.
+/// The quads are below those of the rest.
 #[inline]
 #[target_feature(enable = "neon")]
 unsafe fn add_quads<const ROWS: usize, const UNSIGNED: bool>(
     mut sums: [[[int32x4_t; 2]; 4]; ROWS],
-    piece: &Piece<'_>,
+    rest: &DenseRest<'_>,
     [a, b]: [usize; 2],
     weights: [[int8x16_t; 2]; ROWS],
 ) -> [[[int32x4_t; 2]; 4]; ROWS] {
     let flip = vdupq_n_s8(if UNSIGNED { i8::MIN } else { 0 });
     let mut start = 0;
-    let x = [a, b].map(|quad: usize| piece.x.wrapping_add(quad * piece.x_stride));
+    let x = [a, b].map(|quad: usize| rest.x.wrapping_add(quad * rest.x_stride));
     for i in 0..4 {
         // SAFETY: 64 bytes at each quad.
         let [a, b] = x.map(|x| veorq_s8(unsafe { vld1q_s8(x.add(start + 16 * i)) }, flip));
@@ -201,7 +201,7 @@ fn after(sums: &[[int32x4_t; 2]], mut offset: usize) -> usize {
 }
 
 /// Adds the products of two registers with weights to sums: the low halves' to the first, the high halves' to the
-/// second, neighbours together.
+/// second, neighbors together.
 #[inline]
 #[target_feature(enable = "neon")]
 fn add_products(

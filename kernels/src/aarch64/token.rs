@@ -1,8 +1,8 @@
 //! The tokens: proofs that the CPU has an instruction set.
 
-use crate::groups::product_kernels;
-use crate::vector::float_kernels;
-use crate::{Isa, Kernels};
+use crate::implementation::{Implementation, delegate, for_products, for_vector_functions, with_features};
+use crate::vector::{self, Vector};
+use crate::{Isa, Kernels, products128};
 
 /// Whether the CPU has a feature: by asking the operating system, without `std` by what the build enables.
 macro_rules! detected {
@@ -46,13 +46,13 @@ macro_rules! token {
             }
         }
 
-        impl Kernels for $name {
-            fn isa(&self) -> Isa {
+        impl Implementation for $name {
+            fn instruction_set(&self) -> Isa {
                 Isa::$name
             }
 
-            product_kernels!();
-            float_kernels!($features);
+            for_products!(delegate!(products128;));
+            for_vector_functions!(with_features!($features vector Vector;));
         }
     };
 }

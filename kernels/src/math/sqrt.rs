@@ -40,7 +40,7 @@ pub fn sqrt(x: f32) -> f32 {
     }
     let sticky = u64::from(root * root != radicand);
     let half_power = power / 2 - 13;
-    // Normalise to 24 bits with round-to-nearest-even; a tie cannot happen (a root is never half-way).
+    // Normalize to 24 bits with round-to-nearest-even; a tie cannot happen (a root is never half-way).
     let extra = 64 - root.leading_zeros() as i32 - 24;
     let kept = root >> extra;
     let rest = ((root & ((1 << extra) - 1)) << 1) | sticky;

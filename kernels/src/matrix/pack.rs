@@ -100,7 +100,8 @@ fn check(
     if !legal(rows) || !legal(cols) || !legal(panel_cols) {
         return Err(MatrixError("rows, cols and panel_cols must be multiples of 4 up to 65536"));
     }
-    if weights.len() != rows * cols || bias.len() != rows {
+    // Checked: on 32-bit machines 65,536² wraps to 0.
+    if Some(weights.len()) != rows.checked_mul(cols) || bias.len() != rows {
         return Err(MatrixError("weights, scales and bias do not fit each other"));
     }
     if weights.contains(&i8::MIN) {

@@ -3,39 +3,42 @@
 //! Each function does, for every lane by itself, a fixed sequence of operations; the other modules give the same
 //! bits. Written to be read; the compiler vectorizes some of it anyway.
 
-pub(crate) mod attention;
-pub(crate) mod block_sparse;
-pub(crate) mod normalize;
-pub(crate) mod quantize;
+mod attention;
+mod block_sparse;
+mod channels;
+mod embed;
+mod normalize;
+mod quantize;
 
-pub use attention::{context, scores, softmax};
-pub use block_sparse::{input_block, output_block};
-pub use normalize::{embed, layer_norm, linear_f32};
-pub use quantize::{
-    absmax, channel_absmax, quantize_channels, quantize_gelu_quads, quantize_gelu_rows, quantize_quads,
-    quantize_rows, quantize_tokens, scale,
+pub use quantize::scale;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32"))]
+pub(crate) use {
+    embed::TableRow,
+    quantize::{SMALLEST_ABSMAX, inverse_scale},
 };
 
-use crate::layout::TILE;
-use crate::{Isa, Kernels, ShapeError};
+use crate::Isa;
+use crate::implementation::{Implementation, delegate, for_products, for_vector_functions};
 
 /// The scalar kernels: available everywhere.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Scalar;
 
-impl Kernels for Scalar {
-    fn isa(&self) -> Isa {
+/// All kernels by their names.
+mod kernels {
+    pub(super) use super::attention::*;
+    pub(super) use super::block_sparse::*;
+    pub(super) use super::channels::*;
+    pub(super) use super::embed::*;
+    pub(super) use super::normalize::*;
+    pub(super) use super::quantize::*;
+}
+
+impl Implementation for Scalar {
+    fn instruction_set(&self) -> Isa {
         Isa::Scalar
     }
-}
 
-/// The number of lanes if it is a legal one. `clamp` shows the compiler where it lies: without it divisions and chunks
-/// would keep the code for panics.
-pub(crate) fn check_lanes(lanes: usize) -> Result<usize, ShapeError> {
-    if matches!(lanes, 16 | 32 | 48 | TILE) { Ok(lanes.clamp(16, TILE)) } else { Err(ShapeError) }
-}
-
-/// `Ok` if all the conditions of a shape hold.
-pub(crate) fn ensure(fits: bool) -> Result<(), ShapeError> {
-    if fits { Ok(()) } else { Err(ShapeError) }
+    for_products!(delegate!(kernels;));
+    for_vector_functions!(delegate!(kernels;));
 }

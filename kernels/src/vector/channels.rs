@@ -2,50 +2,37 @@
 
 use super::quantize::round;
 use super::{Vector, each};
-use crate::ShapeError;
 use crate::layout::TILE;
 use crate::math;
-use crate::scalar::quantize::{check_channels, check_quantize_channels, inverse_scale};
+use crate::operands::{ChannelAbsmaxOperands, QuantizeChannelsOperands};
+use crate::scalar::inverse_scale;
 
 /// See [`crate::Kernels::channel_absmax`]. The order of a maximum does not matter, and what is not a number loses.
 #[inline(always)]
-pub(crate) fn channel_absmax<V: Vector>(
-    v: V,
-    x: &[f32],
-    tokens: usize,
-    absmax: &mut [f32],
-) -> Result<(), ShapeError> {
-    let lanes = check_channels(x.len(), tokens, absmax.len())?;
+pub(crate) fn channel_absmax<V: Vector>(v: V, operands: ChannelAbsmaxOperands<'_>) {
+    let ChannelAbsmaxOperands { x, tokens, absmax, lanes, .. } = operands;
     let real = real_lanes(tokens);
-    for (row, absmax) in x.chunks_exact(lanes).zip(absmax) {
-        let mut most = v.splat(0.0);
+    for (row, absmax) in x.chunks_exact(lanes.get()).zip(absmax) {
+        let mut max = v.splat(0.0);
         for (x, real) in row.chunks_exact(V::LANES).zip(real.chunks_exact(V::LANES)) {
             // SAFETY: chunks of `LANES` elements.
             unsafe {
                 let magnitude = v.and(v.to_bits(v.load(x.as_ptr())), v.load_i32(real.as_ptr()));
-                most = v.max(v.abs(v.with_bits(magnitude)), most);
+                max = v.max(v.abs(v.with_bits(magnitude)), max);
             }
         }
-        *absmax = math::max(v.reduce_max(most), *absmax);
+        *absmax = math::max(v.reduce_max(max), *absmax);
     }
-    Ok(())
 }
 
 /// See [`crate::Kernels::quantize_channels`].
 #[inline(always)]
-pub(crate) fn quantize_channels<V: Vector>(
-    v: V,
-    x: &[f32],
-    tokens: usize,
-    absmax: &[f32],
-    out: &mut [i8],
-    stride: usize,
-    sums: &mut [i32],
-) -> Result<(), ShapeError> {
-    let lanes = check_quantize_channels(x.len(), tokens, absmax.len(), out.len(), stride, sums.len())?;
+pub(crate) fn quantize_channels<V: Vector>(v: V, operands: QuantizeChannelsOperands<'_>) {
+    let QuantizeChannelsOperands { x, tokens, absmax, out, stride, sums, lanes, .. } = operands;
+    let lanes = lanes.get();
     let real = real_lanes(tokens);
     let bias = v.splat_i32((math::ROUND.to_bits() as i32).wrapping_neg());
-    let rows = x.chunks_exact(lanes).zip(out.chunks_mut(stride));
+    let rows = x.chunks_exact(lanes).zip(out.chunks_mut(stride.get()));
     for ((row, out), (&absmax, total)) in rows.zip(absmax.iter().zip(sums)) {
         let inverse = v.splat(inverse_scale(absmax));
         let mut sum = v.splat_i32(0);
@@ -77,7 +64,6 @@ pub(crate) fn quantize_channels<V: Vector>(
         }
         *total = total.wrapping_add(v.reduce_add(sum));
     }
-    Ok(())
 }
 
 /// All bits set where there is a token, none in padding.

@@ -1,8 +1,7 @@
 //! What becomes of a dense product's accumulators.
 
 use super::{Vector, each};
-use crate::DenseRows;
-use crate::layout::score_lanes;
+use crate::operands::{ContextOperands, ScoresOperands};
 
 /// Takes the accumulators of some rows and lanes.
 pub(crate) trait DenseSink<V: Vector>: Copy {
@@ -42,26 +41,26 @@ unsafe fn scale<V: Vector, const K: usize>(
 
 /// The output of [`crate::Kernels::context`].
 #[derive(Clone, Copy)]
-pub(crate) struct Context {
+pub(crate) struct ContextSink {
     scales: *const f32,
     x_scales: *const f32,
     lanes: usize,
     out: *mut f32,
 }
 
-impl Context {
-    /// The slices must have been checked, and stay borrowed while it is used.
-    pub(crate) fn new(rows: &DenseRows<'_>, x_scales: &[f32], out: &mut [f32]) -> Self {
+impl ContextSink {
+    /// For as long as the operands are borrowed.
+    pub(crate) fn new(operands: &mut ContextOperands<'_>) -> Self {
         Self {
-            scales: rows.scales.as_ptr(),
-            x_scales: x_scales.as_ptr(),
-            lanes: x_scales.len(),
-            out: out.as_mut_ptr(),
+            scales: operands.rows.scales.as_ptr(),
+            x_scales: operands.x_scales.as_ptr(),
+            lanes: operands.lanes.get(),
+            out: operands.out.as_mut_ptr(),
         }
     }
 }
 
-impl<V: Vector> DenseSink<V> for Context {
+impl<V: Vector> DenseSink<V> for ContextSink {
     #[inline(always)]
     unsafe fn put<const R: usize, const K: usize>(
         self,
@@ -82,30 +81,30 @@ impl<V: Vector> DenseSink<V> for Context {
     }
 }
 
-/// The output of [`crate::Kernels::scores`]: [`Vector::to_score`] of neighbouring vectors.
+/// The output of [`crate::Kernels::scores`]: [`Vector::to_score`] of neighboring vectors.
 #[derive(Clone, Copy)]
-pub(crate) struct Scores {
+pub(crate) struct ScoresSink {
     scales: *const f32,
     x_scales: *const f32,
     wide: usize,
-    most: *mut i16,
+    max: *mut i16,
     out: *mut i16,
 }
 
-impl Scores {
-    /// The slices must have been checked, and stay borrowed while it is used.
-    pub(crate) fn new(rows: &DenseRows<'_>, x_scales: &[f32], most: &mut [i16], out: &mut [i16]) -> Self {
+impl ScoresSink {
+    /// For as long as the operands are borrowed.
+    pub(crate) fn new(operands: &mut ScoresOperands<'_>) -> Self {
         Self {
-            scales: rows.scales.as_ptr(),
-            x_scales: x_scales.as_ptr(),
-            wide: score_lanes(x_scales.len()),
-            most: most.as_mut_ptr(),
-            out: out.as_mut_ptr(),
+            scales: operands.rows.scales.as_ptr(),
+            x_scales: operands.x_scales.as_ptr(),
+            wide: operands.lanes.of_scores(),
+            max: operands.max.as_mut_ptr(),
+            out: operands.out.as_mut_ptr(),
         }
     }
 }
 
-impl<V: Vector> DenseSink<V> for Scores {
+impl<V: Vector> DenseSink<V> for ScoresSink {
     #[inline(always)]
     unsafe fn put<const R: usize, const K: usize>(
         self,
@@ -119,19 +118,19 @@ impl<V: Vector> DenseSink<V> for Scores {
         unsafe {
             let pairs = K.div_ceil(2);
             let place = |k: usize| column + 2 * k * V::LANES;
-            let mut most = each!([v.splat_i16(0); K], |k| {
-                if k < pairs { v.load_i16(self.most.add(place(k))) } else { v.splat_i16(0) }
+            let mut max = each!([v.splat_i16(0); K], |k| {
+                if k < pairs { v.load_i16(self.max.add(place(k))) } else { v.splat_i16(0) }
             });
             for (row, acc) in (first..).zip(acc) {
                 let y = scale(v, acc, self.x_scales.add(column), self.scales.add(row));
-                for (k, most) in most.iter_mut().enumerate().take(pairs) {
+                for (k, max) in max.iter_mut().enumerate().take(pairs) {
                     let score = v.to_score(y[2 * k], y[(2 * k + 1) % K]);
                     v.store_i16(score, self.out.add(row * self.wide + place(k)));
-                    *most = v.max_i16(score, *most);
+                    *max = v.max_i16(score, *max);
                 }
             }
-            for (k, most) in most.into_iter().enumerate().take(pairs) {
-                v.store_i16(most, self.most.add(place(k)));
+            for (k, max) in max.into_iter().enumerate().take(pairs) {
+                v.store_i16(max, self.max.add(place(k)));
             }
         }
     }

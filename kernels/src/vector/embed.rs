@@ -1,36 +1,27 @@
-//! Embeddings: rows of the tables added along features, then turned so that tokens lie in the lanes.
+//! Embeddings: rows of the tables added along features, then transposed so that tokens lie in the lanes.
 
 use super::{Vector, each};
-use crate::scalar::normalize::Row;
-use crate::scalar::{check_lanes, ensure};
-use crate::{Embeddings, ShapeError};
+use crate::operands::EmbedOperands;
+use crate::scalar::TableRow;
 
-/// Tokens and features that are turned at a time.
+/// Tokens and features that are transposed at a time.
 const BLOCK: usize = 16;
 
 /// See [`crate::Kernels::embed`].
 #[inline(always)]
-pub(crate) fn embed<V: Vector>(
-    v: V,
-    tables: &Embeddings<'_>,
-    ids: &[[u32; 2]],
-    first_position: usize,
-    lanes: usize,
-    out: &mut [f32],
-) -> Result<(), ShapeError> {
-    let lanes = check_lanes(lanes)?;
-    ensure(ids.len() <= lanes && out.len().is_multiple_of(lanes))?;
-    let features = out.len() / lanes;
+pub(crate) fn embed<V: Vector>(v: V, operands: EmbedOperands<'_>) {
+    let EmbedOperands { tables, ids, first_position, lanes, out, features, .. } = operands;
+    let lanes = lanes.get();
     for first_lane in (0..lanes).step_by(BLOCK) {
         let mut rows = [const { None }; BLOCK];
         let ids = ids.iter().skip(first_lane);
         for ((row, &[word, token_type]), position) in
-            rows.iter_mut().zip(ids).zip(first_position + first_lane..)
+            rows.iter_mut().zip(ids).zip(first_position.saturating_add(first_lane)..)
         {
             *row = Some([
-                Row::of(&tables.word, word as usize, features)?,
-                Row::of(&tables.token_type, token_type as usize, features)?,
-                Row::of(&tables.position, position, features)?,
+                TableRow::of(&tables.word, word as usize, features),
+                TableRow::of(&tables.token_type, token_type as usize, features),
+                TableRow::of(&tables.position, position, features),
             ]);
         }
         let mut sums = [[0f32; BLOCK]; BLOCK];
@@ -40,15 +31,19 @@ pub(crate) fn embed<V: Vector>(
                     sum(v, row, first, sums);
                 }
             }
-            turn(v, &sums, lanes, first_lane, out);
+            transpose(v, &sums, lanes, first_lane, out);
         }
     }
-    Ok(())
 }
 
 /// `(word + token_type) + position` for the features from `first` on, as many as there are.
 #[inline(always)]
-fn sum<V: Vector>(v: V, [word, token_type, position]: &[Row<'_>; 3], first: usize, sums: &mut [f32; BLOCK]) {
+fn sum<V: Vector>(
+    v: V,
+    [word, token_type, position]: &[TableRow<'_>; 3],
+    first: usize,
+    sums: &mut [f32; BLOCK],
+) {
     if word.len() < first + BLOCK || token_type.len() < first + BLOCK || position.len() < first + BLOCK {
         for (feature, sum) in (first..).zip(sums) {
             *sum = (word.get(feature) + token_type.get(feature)) + position.get(feature);
@@ -70,21 +65,27 @@ fn sum<V: Vector>(v: V, [word, token_type, position]: &[Row<'_>; 3], first: usiz
 /// # Safety
 /// The row must have `feature + LANES` features.
 #[inline(always)]
-unsafe fn load<V: Vector>(v: V, row: &Row<'_>, feature: usize) -> V::F32 {
+unsafe fn load<V: Vector>(v: V, row: &TableRow<'_>, feature: usize) -> V::F32 {
     match *row {
-        Row::I8(values, scale) => {
+        TableRow::I8(values, scale) => {
             // SAFETY: the caller's promise.
             let values = unsafe { v.load_i8(values.as_ptr().add(feature)) };
             v.mul(v.to_f32(values), v.splat(scale))
         }
         // SAFETY: the caller's promise.
-        Row::F16(values) => unsafe { v.load_f16(values.as_ptr().add(feature)) },
+        TableRow::F16(values) => unsafe { v.load_f16(values.as_ptr().add(feature)) },
     }
 }
 
 /// Writes `sums[token][feature]` to `out[feature][lane]`, from lane `first_lane` on.
 #[inline(always)]
-fn turn<V: Vector>(v: V, sums: &[[f32; BLOCK]; BLOCK], lanes: usize, first_lane: usize, out: &mut [f32]) {
+fn transpose<V: Vector>(
+    v: V,
+    sums: &[[f32; BLOCK]; BLOCK],
+    lanes: usize,
+    first_lane: usize,
+    out: &mut [f32],
+) {
     for (four, out) in (0..BLOCK).step_by(4).zip(out.chunks_mut(4 * lanes)) {
         for token in (0..BLOCK).step_by(V::LANES) {
             let columns = each!([v.splat_i32(0); 4], |i| {

@@ -2,91 +2,94 @@
 
 use super::Vector;
 use crate::Epilogue;
+use crate::operands::ProductOperands;
 
 /// [`Epilogue::Store`] as a constant parameter.
 pub(crate) const STORE: u8 = 0;
 /// [`Epilogue::Add`] as a constant parameter.
 pub(crate) const ADD: u8 = 1;
-/// [`Epilogue::Most`] as a constant parameter.
-pub(crate) const MOST: u8 = 2;
+/// [`Epilogue::Max`] as a constant parameter.
+pub(crate) const MAX: u8 = 2;
 
 /// [`Epilogue`] and the lanes' scales, without their borrows, so that they can be used for one group of columns after
 /// the other. Its pointers are good as long as those borrows.
 #[derive(Clone, Copy)]
-pub(crate) struct Finish {
+pub(crate) struct RawEpilogue {
     x_scales: *const f32,
     kind: u8,
     /// Per row of the matrix; only for [`ADD`]. Only the rows of the output are there.
     smoothing: *const f32,
-    /// Per-lane largest value; only for [`MOST`].
-    most: *mut f32,
+    /// Per-lane largest value; only for [`MAX`].
+    max: *mut f32,
 }
 
 /// Rows of the output that are finished together: the scale and the bias of each.
 #[derive(Clone, Copy)]
-pub(crate) struct Rows<const R: usize> {
+pub(crate) struct OutputRows<const R: usize> {
     /// The first one, among those of the matrix.
     pub first: usize,
     pub scales: [f32; R],
     pub biases: [f32; R],
 }
 
-impl Finish {
-    /// `y` goes through the epilogue; the output begins with row `first` of the matrix.
-    pub(crate) fn new(x_scales: &[f32], epilogue: &mut Epilogue<'_>, first: usize) -> Self {
-        let (kind, smoothing, most) = match epilogue {
+impl RawEpilogue {
+    /// That of the operands, for as long as they are borrowed.
+    pub(crate) fn new<M>(operands: &mut ProductOperands<'_, M>) -> Self {
+        let (kind, smoothing, max) = match &mut operands.epilogue {
             Epilogue::Store => (STORE, core::ptr::null(), core::ptr::null_mut()),
             Epilogue::Add { smoothing } => {
-                (ADD, smoothing.as_ptr().wrapping_sub(first), core::ptr::null_mut())
+                // As if there was one for the rows of the matrix before the output's first, too.
+                let of_first_row = smoothing.as_ptr().wrapping_sub(4 * operands.strips.start);
+                (ADD, of_first_row, core::ptr::null_mut())
             }
-            Epilogue::Most { most } => (MOST, core::ptr::null(), most.as_mut_ptr()),
+            Epilogue::Max { max } => (MAX, core::ptr::null(), max.as_mut_ptr()),
         };
-        Self { x_scales: x_scales.as_ptr(), kind, smoothing, most }
+        Self { x_scales: operands.x_scales.as_ptr(), kind, smoothing, max }
     }
 
-    /// [`STORE`], [`ADD`] or [`MOST`].
+    /// [`STORE`], [`ADD`] or [`MAX`].
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn kind(self) -> u8 {
         self.kind
     }
 
-    /// [`Finish::rows`] of whatever kind it is.
+    /// [`RawEpilogue::finish_kind`] of whatever kind it is.
     ///
     /// # Safety
-    /// As for [`Finish::rows`].
+    /// As for [`RawEpilogue::finish_kind`].
     #[inline(always)]
-    pub(crate) unsafe fn any_rows<V: Vector, const R: usize, const K: usize>(
+    pub(crate) unsafe fn finish<V: Vector, const R: usize, const K: usize>(
         self,
         v: V,
         acc: [[V::I32; K]; R],
         column: usize,
-        rows: &Rows<R>,
+        rows: &OutputRows<R>,
         out: *mut f32,
         stride: usize,
     ) {
         // SAFETY: the caller's promise.
         unsafe {
             match self.kind {
-                STORE => self.rows::<V, STORE, R, K>(v, acc, column, rows, out, stride),
-                ADD => self.rows::<V, ADD, R, K>(v, acc, column, rows, out, stride),
-                _ => self.rows::<V, MOST, R, K>(v, acc, column, rows, out, stride),
+                STORE => self.finish_kind::<V, STORE, R, K>(v, acc, column, rows, out, stride),
+                ADD => self.finish_kind::<V, ADD, R, K>(v, acc, column, rows, out, stride),
+                _ => self.finish_kind::<V, MAX, R, K>(v, acc, column, rows, out, stride),
             }
         }
     }
 
     /// `K` vectors of each of `R` output rows, from lane `column` on: `y = (acc · x_scale) · scale + bias`, then the
-    /// epilogue. `out` is the start of the first row, the next is `stride` elements on. `KIND` is [`Finish::kind`].
+    /// epilogue. `out` is the start of the first row, the next is `stride` elements on. `KIND` is [`RawEpilogue::kind`].
     ///
     /// # Safety
     /// The scales and the epilogue's slice must still be borrowed and, like each row of `out`, be valid for `K` vectors
     /// from element `column` on; the rows are rows of the output that was checked; `KIND` must be `self.kind()`.
     #[inline(always)]
-    pub(crate) unsafe fn rows<V: Vector, const KIND: u8, const R: usize, const K: usize>(
+    pub(crate) unsafe fn finish_kind<V: Vector, const KIND: u8, const R: usize, const K: usize>(
         self,
         v: V,
         acc: [[V::I32; K]; R],
         column: usize,
-        rows: &Rows<R>,
+        rows: &OutputRows<R>,
         out: *mut f32,
         stride: usize,
     ) {
@@ -113,16 +116,16 @@ impl Finish {
                 }
             }
         }
-        if KIND == MOST {
+        if KIND == MAX {
             for k in 0..K {
                 // SAFETY: vector `k` from `column` on.
                 unsafe {
-                    let place = self.most.add(column + k * V::LANES);
-                    let mut most = v.load(place);
+                    let place = self.max.add(column + k * V::LANES);
+                    let mut max = v.load(place);
                     for y in &y {
-                        most = v.max(y[k], most);
+                        max = v.max(y[k], max);
                     }
-                    v.store(most, place);
+                    v.store(max, place);
                 }
             }
         }

@@ -1,19 +1,13 @@
 //! The output layer: a small linear layer in f32.
 
 use super::{Columns, Vector, for_columns};
-use crate::ShapeError;
-use crate::scalar::normalize::check_linear;
+use crate::operands::LinearOperands;
 
 /// See [`crate::Kernels::linear_f32`].
 #[inline(always)]
-pub(crate) fn linear_f32<V: Vector>(
-    v: V,
-    weights: &[f32],
-    bias: &[f32],
-    x: &[f32],
-    out: &mut [f32],
-) -> Result<(), ShapeError> {
-    let (lanes, features) = check_linear(weights, bias, x, out)?;
+pub(crate) fn linear_f32<V: Vector>(v: V, operands: LinearOperands<'_>) {
+    let LinearOperands { weights, bias, x, out, lanes, features, .. } = operands;
+    let (lanes, features) = (lanes.get(), features.get());
     for ((weights, &bias), out) in weights.chunks_exact(features).zip(bias).zip(out.chunks_exact_mut(lanes)) {
         for_columns!(V, lanes, 4, |column, K| {
             let at = Columns { rows: features, lanes, column };
@@ -21,7 +15,6 @@ pub(crate) fn linear_f32<V: Vector>(
             unsafe { columns::<V, K>(v, weights, bias, x.as_ptr(), at, out.as_mut_ptr()) }
         });
     }
-    Ok(())
 }
 
 /// # Safety

@@ -1,7 +1,7 @@
 //! The float kernels, written once over a vector of 32-bit lanes.
 //!
 //! [`Vector`] is what an instruction set's token provides; the functions of the submodules are instantiated by
-//! [`float_kernels`] inside functions that enable its features. Lanes hold tokens, so every lane does the scalar
+//! [`with_features`](crate::implementation::with_features) inside functions that enable its features. Lanes hold tokens, so every lane does the scalar
 //! definition's sequence of operations and the bits are the same for each width.
 
 mod channels;
@@ -14,11 +14,11 @@ mod quantize;
 mod softmax;
 
 pub(crate) use channels::{channel_absmax, quantize_channels};
-pub(crate) use dense::{Context, DenseSink, Scores};
+pub(crate) use dense::{ContextSink, DenseSink, ScoresSink};
 pub(crate) use embed::embed;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use epilogue::{ADD, MOST, STORE};
-pub(crate) use epilogue::{Finish, Rows};
+pub(crate) use epilogue::{ADD, MAX, STORE};
+pub(crate) use epilogue::{OutputRows, RawEpilogue};
 pub(crate) use linear::linear_f32;
 pub(crate) use normalize::layer_norm;
 pub(crate) use quantize::{
@@ -297,56 +297,6 @@ macro_rules! for_columns {
 }
 use for_columns;
 
-/// The float methods of [`crate::Kernels`] for an instruction set whose token (`Self`) implements [`Vector`]; to be
-/// used inside its `impl Kernels`. `$features` is what `#[target_feature]` must enable.
-macro_rules! float_kernels {
-    ($features:literal) => {
-        $crate::vector::float_kernels! {
-            $features,
-            fn absmax(x: &[f32], absmax: &mut [f32]) -> Result<(), $crate::ShapeError>;
-            fn quantize_rows(x: &[f32], absmax: &[f32], out: &mut [i8], scales: &mut [f32])
-                -> Result<(), $crate::ShapeError>;
-            fn quantize_quads(x: &[f32], absmax: &[f32], out: &mut [i8], scales: &mut [f32])
-                -> Result<(), $crate::ShapeError>;
-            fn quantize_tokens(
-                x: &[f32], absmax: &[f32], out: &mut [i8], scales: &mut [f32], sums: &mut [i32]
-            ) -> Result<(), $crate::ShapeError>;
-            fn quantize_gelu_rows(x: &[f32], most: &[f32], out: &mut [i8], scales: &mut [f32])
-                -> Result<(), $crate::ShapeError>;
-            fn quantize_gelu_quads(x: &[f32], most: &[f32], out: &mut [i8], scales: &mut [f32])
-                -> Result<(), $crate::ShapeError>;
-            fn channel_absmax(x: &[f32], tokens: usize, absmax: &mut [f32])
-                -> Result<(), $crate::ShapeError>;
-            fn quantize_channels(
-                x: &[f32], tokens: usize, absmax: &[f32], out: &mut [i8], stride: usize, sums: &mut [i32]
-            ) -> Result<(), $crate::ShapeError>;
-            fn softmax(scores: &[i16], most: &[i16], out: &mut [u8], scales: &mut [f32])
-                -> Result<(), $crate::ShapeError>;
-            fn layer_norm(x: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32, absmax: &mut [f32])
-                -> Result<(), $crate::ShapeError>;
-            fn embed(
-                tables: &$crate::Embeddings<'_>, ids: &[[u32; 2]], first_position: usize, lanes: usize,
-                out: &mut [f32]
-            ) -> Result<(), $crate::ShapeError>;
-            fn linear_f32(weights: &[f32], bias: &[f32], x: &[f32], out: &mut [f32])
-                -> Result<(), $crate::ShapeError>;
-        }
-    };
-    ($features:literal, $(fn $name:ident($($arg:ident: $type:ty),*) -> $result:ty;)*) => {$(
-        fn $name(&self, $($arg: $type),*) -> $result {
-            /// # Safety
-            /// The features must be there.
-            #[target_feature(enable = $features)]
-            unsafe fn run(token: $crate::vector::Token<impl $crate::vector::Vector>, $($arg: $type),*) -> $result {
-                $crate::vector::$name(token.0, $($arg),*)
-            }
-            // SAFETY: a token exists only after its constructor found the features.
-            unsafe { run($crate::vector::Token(*self), $($arg),*) }
-        }
-    )*};
-}
-pub(crate) use float_kernels;
-
 /// Methods of [`Vector`] that are one intrinsic each.
 #[cfg(not(target_arch = "wasm32"))] // whose intrinsics are safe
 macro_rules! vector_operations {
@@ -360,9 +310,6 @@ macro_rules! vector_operations {
 }
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use vector_operations;
-
-/// A token on its way into a function that enables its features.
-pub(crate) struct Token<V>(pub V);
 
 /// Columns of a buffer `[rows][lanes]`: where a group of vectors reads or writes.
 #[derive(Clone, Copy)]

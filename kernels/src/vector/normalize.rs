@@ -1,28 +1,19 @@
 //! LayerNorm over features.
 
 use super::{Columns, Vector, each, for_columns};
-use crate::ShapeError;
-use crate::scalar::normalize::check_layer_norm;
+use crate::operands::LayerNormOperands;
 
 /// See [`crate::Kernels::layer_norm`].
 #[inline(always)]
-pub(crate) fn layer_norm<V: Vector>(
-    v: V,
-    x: &mut [f32],
-    gamma: &[f32],
-    beta: &[f32],
-    epsilon: f32,
-    absmax: &mut [f32],
-) -> Result<(), ShapeError> {
-    let lanes = check_layer_norm(x, gamma, beta, absmax)?;
-    for_columns!(V, lanes, 4, |column, K| {
-        let at = Columns { rows: gamma.len(), lanes, column };
+pub(crate) fn layer_norm<V: Vector>(v: V, operands: LayerNormOperands<'_>) {
+    let LayerNormOperands { x, gamma, beta, epsilon, absmax, lanes, .. } = operands;
+    for_columns!(V, lanes.get(), 4, |column, K| {
+        let at = Columns { rows: gamma.len(), lanes: lanes.get(), column };
         // SAFETY: `x` has a row of `lanes` elements for each of `gamma` and `beta`, `absmax` one.
         unsafe {
             columns::<V, K>(v, x.as_mut_ptr(), gamma, beta, epsilon, at, absmax.as_mut_ptr());
         }
     });
-    Ok(())
 }
 
 /// # Safety
@@ -55,19 +46,19 @@ unsafe fn columns<V: Vector, const K: usize>(
     }
     let epsilon = v.splat(epsilon);
     let inverse = each!(squares, |k| v.div(v.splat(1.0), v.sqrt(v.add(v.mul(squares[k], count), epsilon))));
-    let mut most = [v.splat(0.0); K];
+    let mut max = [v.splat(0.0); K];
     for ((row, &gamma), &beta) in (0..at.rows).zip(gamma).zip(beta) {
         let (gamma, beta) = (v.splat(gamma), v.splat(beta));
         for k in 0..K {
             let normal = v.mul(v.sub(load(row, k), mean[k]), inverse[k]);
             let y = v.add(v.mul(normal, gamma), beta);
-            most[k] = v.max(v.abs(y), most[k]);
+            max[k] = v.max(v.abs(y), max[k]);
             // SAFETY: vector `k` of the group of columns.
             unsafe { v.store(y, x.add(at.at(row) + k * V::LANES)) }
         }
     }
-    for (k, most) in most.into_iter().enumerate() {
+    for (k, max) in max.into_iter().enumerate() {
         // SAFETY: as above.
-        unsafe { v.store(most, absmax.add(at.column + k * V::LANES)) }
+        unsafe { v.store(max, absmax.add(at.column + k * V::LANES)) }
     }
 }

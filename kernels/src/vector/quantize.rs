@@ -1,40 +1,37 @@
 //! Per-token symmetric int8.
 
 use super::{Columns, Vector, each, for_columns};
-use crate::ShapeError;
 use crate::layout::{TILE, row_lanes};
 use crate::math;
-use crate::scalar::quantize::{SMALLEST_ABSMAX, check_quantize, check_quantize_rows};
-use crate::scalar::{check_lanes, ensure};
+use crate::operands::{AbsmaxOperands, QuantizeQuadsOperands, QuantizeRowsOperands, QuantizeTokensOperands};
+use crate::scalar::SMALLEST_ABSMAX;
 
 /// See [`crate::Kernels::absmax`].
 #[inline(always)]
-pub(crate) fn absmax<V: Vector>(v: V, x: &[f32], absmax: &mut [f32]) -> Result<(), ShapeError> {
-    let lanes = check_lanes(absmax.len())?;
-    ensure(x.len().is_multiple_of(lanes))?;
-    let rows = x.len() / lanes;
-    for_columns!(V, lanes, 4, |column, K| {
+pub(crate) fn absmax<V: Vector>(v: V, operands: AbsmaxOperands<'_>) {
+    let AbsmaxOperands { x, absmax, lanes, features: rows, .. } = operands;
+    for_columns!(V, lanes.get(), 4, |column, K| {
+        let at = Columns { rows, lanes: lanes.get(), column };
         // SAFETY: `x` has `rows` rows of `lanes` elements and `absmax` one; `for_columns` keeps the columns inside.
-        unsafe { absmax_columns::<V, K>(v, x.as_ptr(), Columns { rows, lanes, column }, absmax.as_mut_ptr()) }
+        unsafe { absmax_columns::<V, K>(v, x.as_ptr(), at, absmax.as_mut_ptr()) }
     });
-    Ok(())
 }
 
 /// # Safety
 /// `x` must be valid for the rows and `absmax` for one row, `K` vectors from the column on.
 #[inline(always)]
 unsafe fn absmax_columns<V: Vector, const K: usize>(v: V, x: *const f32, at: Columns, absmax: *mut f32) {
-    let mut most = [v.splat(0.0); K];
+    let mut max = [v.splat(0.0); K];
     for row in 0..at.rows {
-        for (k, most) in most.iter_mut().enumerate() {
+        for (k, max) in max.iter_mut().enumerate() {
             // SAFETY: vector `k` of the group of columns.
             let x = unsafe { v.load(x.add(at.at(row) + k * V::LANES)) };
-            *most = v.max(v.abs(x), *most);
+            *max = v.max(v.abs(x), *max);
         }
     }
-    for (k, most) in most.into_iter().enumerate() {
+    for (k, max) in max.into_iter().enumerate() {
         // SAFETY: as above.
-        unsafe { v.store(most, absmax.add(at.column + k * V::LANES)) }
+        unsafe { v.store(max, absmax.add(at.column + k * V::LANES)) }
     }
 }
 
@@ -48,9 +45,9 @@ fn scale_lanes<V: Vector, const GELU: bool>(v: V, absmax: &[f32], scales: &mut [
         unsafe {
             let absmax = v.load(absmax.as_ptr());
             let absmax = if GELU { gelu_absmax(v, absmax) } else { absmax };
-            let (zero, most) = (v.splat(0.0), v.splat(f32::INFINITY));
+            let (zero, infinity) = (v.splat(0.0), v.splat(f32::INFINITY));
             let legal = |x| {
-                let finite = v.select_less(absmax, most, x, zero);
+                let finite = v.select_less(absmax, infinity, x, zero);
                 v.select_less(v.splat(SMALLEST_ABSMAX), absmax, finite, zero)
             };
             v.store(legal(v.div(v.splat(127.0), absmax)), inverse.as_mut_ptr());
@@ -74,8 +71,8 @@ pub(super) fn round<V: Vector>(v: V, x: V::F32) -> V::I32 {
 
 /// [`math::gelu_absmax`].
 #[inline(always)]
-fn gelu_absmax<V: Vector>(v: V, most: V::F32) -> V::F32 {
-    v.max(gelu(v, most), v.splat(math::GELU_HUMP))
+fn gelu_absmax<V: Vector>(v: V, max: V::F32) -> V::F32 {
+    v.max(gelu(v, max), v.splat(math::GELU_HUMP))
 }
 
 /// [`math::gelu`].
@@ -95,46 +92,26 @@ fn bias(count: usize) -> i32 {
 
 /// See [`crate::Kernels::quantize_rows`].
 #[inline(always)]
-pub(crate) fn quantize_rows<V: Vector>(
-    v: V,
-    x: &[f32],
-    absmax: &[f32],
-    out: &mut [i8],
-    scales: &mut [f32],
-) -> Result<(), ShapeError> {
-    rows::<V, false>(v, x, absmax, out, scales)
+pub(crate) fn quantize_rows<V: Vector>(v: V, operands: QuantizeRowsOperands<'_>) {
+    rows::<V, false>(v, operands);
 }
 
 /// See [`crate::Kernels::quantize_gelu_rows`].
 #[inline(always)]
-pub(crate) fn quantize_gelu_rows<V: Vector>(
-    v: V,
-    x: &[f32],
-    most: &[f32],
-    out: &mut [i8],
-    scales: &mut [f32],
-) -> Result<(), ShapeError> {
-    rows::<V, true>(v, x, most, out, scales)
+pub(crate) fn quantize_gelu_rows<V: Vector>(v: V, operands: QuantizeRowsOperands<'_>) {
+    rows::<V, true>(v, operands);
 }
 
 #[inline(always)]
-fn rows<V: Vector, const GELU: bool>(
-    v: V,
-    x: &[f32],
-    absmax: &[f32],
-    out: &mut [i8],
-    scales: &mut [f32],
-) -> Result<(), ShapeError> {
-    let lanes = check_quantize_rows(x, absmax, out, scales)?;
+fn rows<V: Vector, const GELU: bool>(v: V, operands: QuantizeRowsOperands<'_>) {
+    let QuantizeRowsOperands { x, absmax, out, scales, lanes, features: rows, .. } = operands;
     let inverse = scale_lanes::<V, GELU>(v, absmax, scales);
-    let rows = x.len() / lanes;
-    for_columns!(V, lanes, 4, |column, K| {
-        let at = Columns { rows, lanes, column };
+    for_columns!(V, lanes.get(), 4, |column, K| {
+        let at = Columns { rows, lanes: lanes.get(), column };
         // SAFETY: `x` has `rows` rows of `lanes` elements, `out` of `row_lanes(lanes)`, `inverse` one of `lanes`; three
         // vectors are all of 48 lanes.
         unsafe { rows_columns::<V, K, GELU>(v, x.as_ptr(), inverse.as_ptr(), at, out.as_mut_ptr()) }
     });
-    Ok(())
 }
 
 /// # Safety
@@ -164,46 +141,25 @@ unsafe fn rows_columns<V: Vector, const K: usize, const GELU: bool>(
 
 /// See [`crate::Kernels::quantize_quads`].
 #[inline(always)]
-pub(crate) fn quantize_quads<V: Vector>(
-    v: V,
-    x: &[f32],
-    absmax: &[f32],
-    out: &mut [i8],
-    scales: &mut [f32],
-) -> Result<(), ShapeError> {
-    quads::<V, false>(v, x, absmax, out, scales)
+pub(crate) fn quantize_quads<V: Vector>(v: V, operands: QuantizeQuadsOperands<'_>) {
+    quads::<V, false>(v, operands);
 }
 
 /// See [`crate::Kernels::quantize_gelu_quads`].
 #[inline(always)]
-pub(crate) fn quantize_gelu_quads<V: Vector>(
-    v: V,
-    x: &[f32],
-    most: &[f32],
-    out: &mut [i8],
-    scales: &mut [f32],
-) -> Result<(), ShapeError> {
-    quads::<V, true>(v, x, most, out, scales)
+pub(crate) fn quantize_gelu_quads<V: Vector>(v: V, operands: QuantizeQuadsOperands<'_>) {
+    quads::<V, true>(v, operands);
 }
 
 #[inline(always)]
-fn quads<V: Vector, const GELU: bool>(
-    v: V,
-    x: &[f32],
-    absmax: &[f32],
-    out: &mut [i8],
-    scales: &mut [f32],
-) -> Result<(), ShapeError> {
-    let lanes = check_quantize(x, absmax, out, scales)?;
-    ensure(x.len().is_multiple_of(4 * lanes))?;
+fn quads<V: Vector, const GELU: bool>(v: V, operands: QuantizeQuadsOperands<'_>) {
+    let QuantizeQuadsOperands { x, absmax, out, scales, lanes, features: rows, .. } = operands;
     let inverse = scale_lanes::<V, GELU>(v, absmax, scales);
-    let rows = x.len() / lanes;
-    for_columns!(V, lanes, 4, |column, K| {
-        let at = Columns { rows, lanes, column };
+    for_columns!(V, lanes.get(), 4, |column, K| {
+        let at = Columns { rows, lanes: lanes.get(), column };
         // SAFETY: `x` and `out` have `rows` rows of `lanes` elements, a multiple of 4 rows; `inverse` has one.
         unsafe { quads_columns::<V, K, GELU>(v, x.as_ptr(), inverse.as_ptr(), at, out.as_mut_ptr()) }
     });
-    Ok(())
 }
 
 /// # Safety
@@ -233,20 +189,11 @@ unsafe fn quads_columns<V: Vector, const K: usize, const GELU: bool>(
 
 /// See [`crate::Kernels::quantize_tokens`].
 #[inline(always)]
-pub(crate) fn quantize_tokens<V: Vector>(
-    v: V,
-    x: &[f32],
-    absmax: &[f32],
-    out: &mut [i8],
-    scales: &mut [f32],
-    sums: &mut [i32],
-) -> Result<(), ShapeError> {
-    let lanes = check_quantize(x, absmax, out, scales)?;
-    let features = x.len() / lanes;
-    ensure(sums.len() == lanes && features > 0)?;
+pub(crate) fn quantize_tokens<V: Vector>(v: V, operands: QuantizeTokensOperands<'_>) {
+    let QuantizeTokensOperands { x, absmax, out, scales, sums, lanes, features, .. } = operands;
     let inverse = scale_lanes::<V, false>(v, absmax, scales);
-    for_columns!(V, lanes, 1, |column, _K| {
-        let at = Columns { rows: features, lanes, column };
+    for_columns!(V, lanes.get(), 1, |column, _K| {
+        let at = Columns { rows: features.get(), lanes: lanes.get(), column };
         // SAFETY: `x` has `features` rows of `lanes` elements, `inverse` and `sums` one, `out` `lanes` rows of
         // `features` bytes.
         unsafe {
@@ -254,18 +201,17 @@ pub(crate) fn quantize_tokens<V: Vector>(
         }
     });
     // The features that do not fill a block of 16 bytes; skipping to them costs time even where there are none.
+    let features = features.get();
     if features.is_multiple_of(16) {
-        return Ok(());
+        return;
     }
-    for (lane, (out, sum)) in out.chunks_exact_mut(features).zip(sums).enumerate() {
-        let scale = inverse.get(lane).copied().unwrap_or(0.0);
-        let column = x.iter().skip(lane).step_by(lanes);
+    for (lane, ((out, sum), scale)) in out.chunks_exact_mut(features).zip(sums).zip(inverse).enumerate() {
+        let column = x.iter().skip(lane).step_by(lanes.get());
         for (out, &x) in out.iter_mut().zip(column).skip(features / 16 * 16) {
             *out = math::round_to_i8(x * scale);
             *sum += i32::from(*out);
         }
     }
-    Ok(())
 }
 
 /// # Safety

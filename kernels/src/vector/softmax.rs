@@ -1,41 +1,33 @@
 //! Softmax over keys.
 
 use super::{Vector, each};
-use crate::ShapeError;
 use crate::layout::score_lanes;
-use crate::scalar::attention::check_softmax;
+use crate::operands::SoftmaxOperands;
 
 /// See [`crate::Kernels::softmax`].
 #[inline(always)]
-pub(crate) fn softmax<V: Vector>(
-    v: V,
-    scores: &[i16],
-    most: &[i16],
-    out: &mut [u8],
-    scales: &mut [f32],
-) -> Result<(), ShapeError> {
-    let lanes = check_softmax(scores, most, out, scales)?;
-    let at = Rows { keys: scores.len() / most.len(), lanes, column: 0 };
-    let (mut at, scores, most) = (at, scores.as_ptr(), most.as_ptr());
+pub(crate) fn softmax<V: Vector>(v: V, operands: SoftmaxOperands<'_>) {
+    let SoftmaxOperands { scores, max, out, scales, lanes, keys, .. } = operands;
+    let (lanes, scores, max) = (lanes.get(), scores.as_ptr(), max.as_ptr());
+    let mut at = KeyColumns { keys, lanes, column: 0 };
     while at.column < lanes {
-        // SAFETY: `check_softmax` saw the rows of scores, of `score_lanes` elements, and the quads; the groups below
-        // stay inside the lanes, but for a pair of vectors of which the first has all of them.
+        // SAFETY: there are `keys` rows of scores, of `score_lanes(lanes)` elements, and the quads; the groups below stay
+        // inside the lanes, but for a pair of vectors of which the first has all of them.
         unsafe {
             if at.column + 4 * V::LANES <= lanes {
-                columns::<V, 2>(v, scores, most, at, out.as_mut_ptr(), scales.as_mut_ptr());
+                columns::<V, 2>(v, scores, max, at, out.as_mut_ptr(), scales.as_mut_ptr());
                 at.column += 4 * V::LANES;
             } else {
-                columns::<V, 1>(v, scores, most, at, out.as_mut_ptr(), scales.as_mut_ptr());
+                columns::<V, 1>(v, scores, max, at, out.as_mut_ptr(), scales.as_mut_ptr());
                 at.column += 2 * V::LANES;
             }
         }
     }
-    Ok(())
 }
 
 /// Where a group of lanes lies.
 #[derive(Clone, Copy)]
-struct Rows {
+struct KeyColumns {
     keys: usize,
     lanes: usize,
     column: usize,
@@ -44,15 +36,15 @@ struct Rows {
 /// `K` vectors of 16-bit lanes.
 ///
 /// # Safety
-/// `scores` must be valid for a row of [`score_lanes`] elements for each key, `most` for one, each of them for `K`
+/// `scores` must be valid for a row of [`score_lanes`] elements for each key, `max` for one, each of them for `K`
 /// vectors of 16-bit lanes from the column on; `out` for a row of `lanes` quads for each four keys, `scales` for
 /// `lanes`. The column is one of the lanes, and if not all lanes of the vectors are, `K` is 1 and half of them are.
 #[inline(always)]
 unsafe fn columns<V: Vector, const K: usize>(
     v: V,
     scores: *const i16,
-    most: *const i16,
-    at: Rows,
+    max: *const i16,
+    at: KeyColumns,
     out: *mut u8,
     scales: *mut f32,
 ) {
@@ -64,11 +56,11 @@ unsafe fn columns<V: Vector, const K: usize>(
             // SAFETY: the caller's promise; 4 keys' rows of bytes hold `lanes` quads. Of 16 lanes, a vector of 32 has
             // only the first half.
             unsafe {
-                let most = v.load_i16(most.add(column));
+                let max = v.load_i16(max.add(column));
                 let weights = each!([v.splat_i16(0); 4], |i| {
                     if key + i < at.keys {
                         let score = v.load_i16(scores.add((key + i) * wide + column));
-                        v.exp2_score(v.sub_i16(most, score))
+                        v.exp2_score(v.sub_i16(max, score))
                     } else {
                         v.splat_i16(0)
                     }

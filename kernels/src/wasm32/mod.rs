@@ -6,21 +6,21 @@
 mod products;
 mod vector;
 
-use crate::groups::product_kernels;
-use crate::vector::float_kernels;
-use crate::{Isa, Kernels};
+use crate::implementation::{Implementation, delegate, for_products, for_vector_functions, with_features};
+use crate::vector::{self as vector_functions, Vector};
+use crate::{Isa, Kernels, products128};
 
 /// Proof of `simd128`, without which this module does not exist.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Simd128;
 
-impl Kernels for Simd128 {
-    fn isa(&self) -> Isa {
+impl Implementation for Simd128 {
+    fn instruction_set(&self) -> Isa {
         Isa::Simd128
     }
 
-    product_kernels!();
-    float_kernels!("simd128");
+    for_products!(delegate!(products128;));
+    for_vector_functions!(with_features!("simd128" vector_functions Vector;));
 }
 
 /// The kernels of an instruction set, if this build has them.

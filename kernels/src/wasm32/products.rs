@@ -6,14 +6,19 @@
 use core::arch::wasm32::*;
 
 use super::Simd128;
-use crate::groups::{Piece, Products, Row, Strip, advance};
+use crate::products128::{DenseRest, Products, RowBlocks, StripTiles, advance};
 
 /// Sums of 16 lanes.
 type Sums = [v128; 4];
 
 impl Products for Simd128 {
     /// 8 sums; 4 vectors of inputs, 1 of weights.
-    unsafe fn output_strip<const LANES: usize>(self, strip: &Strip<'_>, x: *const i8, out: &mut [Sums; 4]) {
+    unsafe fn output_strip<const LANES: usize>(
+        self,
+        strip: &StripTiles<'_>,
+        x: *const i8,
+        out: &mut [Sums; 4],
+    ) {
         for half in 0..2 {
             let mut sums = [[i32x4_splat(0); 2]; 4];
             let mut x = x.wrapping_add(8 * half);
@@ -46,7 +51,7 @@ impl Products for Simd128 {
     /// 8 sums, two for each lane, for 16 lanes at a time; 1 vector of weights.
     unsafe fn input_row<const LANES: usize, const GROUPS: usize>(
         self,
-        row: &Row<'_>,
+        row: &RowBlocks<'_>,
         x: *const i8,
         out: &mut [Sums; GROUPS],
     ) {
@@ -63,17 +68,17 @@ impl Products for Simd128 {
                     }
                 }
             }
-            *out = sums.map(|[low, high]| add_neighbours(low, high));
+            *out = sums.map(|[low, high]| add_neighbors(low, high));
         }
     }
 
-    unsafe fn dense<const UNSIGNED: bool>(self, piece: &Piece<'_>, out: &mut [Sums; 8]) -> usize {
+    unsafe fn dense<const UNSIGNED: bool>(self, rest: &DenseRest<'_>, out: &mut [Sums; 8]) -> usize {
         // SAFETY: the caller's promise, for no more rows than are left.
         unsafe {
-            if piece.left() >= 2 {
-                dense_rows::<2, UNSIGNED>(piece, out)
+            if rest.left() >= 2 {
+                dense_rows::<2, UNSIGNED>(rest, out)
             } else {
-                dense_rows::<1, UNSIGNED>(piece, out)
+                dense_rows::<1, UNSIGNED>(rest, out)
             }
         }
     }
@@ -82,19 +87,19 @@ impl Products for Simd128 {
 /// 8 lanes at a time: `4 · ROWS` sums, two for each lane; 4 vectors of inputs, 1 of weights.
 ///
 /// # Safety
-/// `piece` is as its fields say and has `ROWS` rows left.
+/// `rest` is as its fields say and has `ROWS` rows left.
 unsafe fn dense_rows<const ROWS: usize, const UNSIGNED: bool>(
-    piece: &Piece<'_>,
+    rest: &DenseRest<'_>,
     out: &mut [Sums; 8],
 ) -> usize {
-    let rows: [_; ROWS] = piece.values();
+    let rows: [_; ROWS] = rest.values();
     for half in 0..2 {
         let mut sums = [[[i32x4_splat(0); 2]; 2]; ROWS];
-        for quad in 0..piece.quads {
+        for quad in 0..rest.quads {
             let x: [v128; 4] = core::array::from_fn(|i| {
                 // SAFETY: 64 bytes at each quad; these are 8 of the half's 32.
                 unsafe {
-                    let from = piece.x.add(quad * piece.x_stride + 32 * half + 8 * i);
+                    let from = rest.x.add(quad * rest.x_stride + 32 * half + 8 * i);
                     if UNSIGNED { i16x8_load_extend_u8x8(from.cast()) } else { i16x8_load_extend_i8x8(from) }
                 }
             });
@@ -107,7 +112,7 @@ unsafe fn dense_rows<const ROWS: usize, const UNSIGNED: bool>(
             }
         }
         for (out, sums) in out.iter_mut().zip(sums) {
-            let sums = sums.map(|[low, high]| add_neighbours(low, high));
+            let sums = sums.map(|[low, high]| add_neighbors(low, high));
             out.iter_mut().skip(2 * half).zip(sums).for_each(|(out, sum)| *out = sum);
         }
     }
@@ -134,8 +139,8 @@ fn broadcast(weights: i32) -> v128 {
     i16x8_extend_low_i8x16(i32x4_splat(weights))
 }
 
-/// Sums of neighbours: of `low` in the first two lanes, of `high` in the last two.
+/// Sums of neighbors: of `low` in the first two lanes, of `high` in the last two.
 #[inline(always)]
-fn add_neighbours(low: v128, high: v128) -> v128 {
+fn add_neighbors(low: v128, high: v128) -> v128 {
     i32x4_add(i32x4_shuffle::<0, 2, 4, 6>(low, high), i32x4_shuffle::<1, 3, 5, 7>(low, high))
 }

@@ -9,9 +9,10 @@
 use core::arch::x86_64::*;
 
 use super::cpuid::Features;
-use super::narrow::{Dot, narrow_dense, narrow_kernels};
+use super::products256::{self, Dot};
 use super::ymm::{ymm_shuffles, ymm_vector};
-use crate::vector::float_kernels;
+use crate::implementation::{Implementation, for_products, for_vector_functions, with_features};
+use crate::vector::{self, Vector};
 use crate::{Isa, Kernels};
 
 /// Proof that AVX2 and F16C can be used.
@@ -27,17 +28,15 @@ impl Avx2 {
     pub(super) fn kernels() -> Option<&'static dyn Kernels> {
         Self::new().map(|_| &Self(()) as &dyn Kernels)
     }
-
-    narrow_dense!("avx2,f16c");
 }
 
-impl Kernels for Avx2 {
-    fn isa(&self) -> Isa {
+impl Implementation for Avx2 {
+    fn instruction_set(&self) -> Isa {
         Isa::Avx2
     }
 
-    narrow_kernels!("avx2,f16c");
-    float_kernels!("avx2,f16c");
+    for_products!(with_features!("avx2,f16c" products256 Dot;));
+    for_vector_functions!(with_features!("avx2,f16c" vector Vector;));
 }
 
 ymm_vector!(Avx2);

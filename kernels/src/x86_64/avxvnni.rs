@@ -5,9 +5,10 @@
 use core::arch::x86_64::*;
 
 use super::cpuid::Features;
-use super::narrow::{Dot, narrow_dense, narrow_kernels};
+use super::products256::{self, Dot};
 use super::ymm::{ymm_shuffles, ymm_vector};
-use crate::vector::float_kernels;
+use crate::implementation::{Implementation, for_products, for_vector_functions, with_features};
+use crate::vector::{self, Vector};
 use crate::{Isa, Kernels};
 
 /// Proof that AVX2, F16C and AVX-VNNI can be used.
@@ -23,17 +24,15 @@ impl AvxVnni {
     pub(super) fn kernels() -> Option<&'static dyn Kernels> {
         Self::new().map(|_| &Self(()) as &dyn Kernels)
     }
-
-    narrow_dense!("avx2,f16c,avxvnni");
 }
 
-impl Kernels for AvxVnni {
-    fn isa(&self) -> Isa {
+impl Implementation for AvxVnni {
+    fn instruction_set(&self) -> Isa {
         Isa::AvxVnni
     }
 
-    narrow_kernels!("avx2,f16c,avxvnni");
-    float_kernels!("avx2,f16c,avxvnni");
+    for_products!(with_features!("avx2,f16c,avxvnni" products256 Dot;));
+    for_vector_functions!(with_features!("avx2,f16c,avxvnni" vector Vector;));
 }
 
 ymm_vector!(AvxVnni);

@@ -8,7 +8,7 @@ mod avx512vnni;
 mod avxvnni;
 mod cpuid;
 mod index;
-mod narrow;
+mod products256;
 mod sse41;
 mod ymm;
 

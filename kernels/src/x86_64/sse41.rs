@@ -5,9 +5,10 @@
 use core::arch::x86_64::*;
 
 use super::cpuid::Features;
-use super::narrow::{Dot, narrow_dense, narrow_kernels};
+use super::products256::{self, Dot};
+use crate::implementation::{Implementation, for_products, for_vector_functions, with_features};
 use crate::math::MANTISSA;
-use crate::vector::{Vector, float_kernels, vector_operations};
+use crate::vector::{self, Vector, vector_operations};
 use crate::{Isa, Kernels};
 
 /// Proof that SSSE3 and SSE4.1 can be used.
@@ -23,17 +24,15 @@ impl Sse41 {
     pub(super) fn kernels() -> Option<&'static dyn Kernels> {
         Self::new().map(|_| &Self(()) as &dyn Kernels)
     }
-
-    narrow_dense!("ssse3,sse4.1");
 }
 
-impl Kernels for Sse41 {
-    fn isa(&self) -> Isa {
+impl Implementation for Sse41 {
+    fn instruction_set(&self) -> Isa {
         Isa::Sse41
     }
 
-    narrow_kernels!("ssse3,sse4.1");
-    float_kernels!("ssse3,sse4.1");
+    for_products!(with_features!("ssse3,sse4.1" products256 Dot;));
+    for_vector_functions!(with_features!("ssse3,sse4.1" vector Vector;));
 }
 
 impl Dot for Sse41 {

@@ -202,7 +202,7 @@ macro_rules! ymm_vector {
 }
 pub(super) use ymm_vector;
 
-/// The methods of [`super::narrow::Dot`] that do not multiply, for a token that proves AVX2.
+/// The methods of [`super::products256::Dot`] that do not multiply, for a token that proves AVX2.
 macro_rules! ymm_shuffles {
     () => {
         #[inline(always)]

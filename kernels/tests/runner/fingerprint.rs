@@ -88,10 +88,10 @@ fn products(kernels: &dyn Kernels, random: &mut Random, lanes: usize, activation
         let mut out = random.floats(ROWS * lanes, activations);
         let smoothing = random.floats(ROWS, Floats::Bell(4.0));
         for form in 0..3 {
-            let mut most = vec![0.0; lanes];
+            let mut max = vec![0.0; lanes];
             let epilogue = match form {
                 0 => Epilogue::Add { smoothing: &smoothing },
-                1 => Epilogue::Most { most: &mut most },
+                1 => Epilogue::Max { max: &mut max },
                 _ => Epilogue::Store,
             };
             match &matrix {
@@ -105,7 +105,7 @@ fn products(kernels: &dyn Kernels, random: &mut Random, lanes: usize, activation
             }
             .unwrap();
             hash.add(&out);
-            hash.add(&most);
+            hash.add(&max);
         }
     }
     let values = int8(random, ROWS * COLS);

@@ -8,6 +8,7 @@ pub mod fingerprint;
 pub mod floats;
 pub mod products;
 pub mod random;
+pub mod refusals;
 
 use blockspan_kernels::Kernels;
 
@@ -20,14 +21,13 @@ pub fn everything(kernels: &dyn Kernels) {
     products::input_block(kernels);
     products::dense(kernels);
     products::scores_of_any_size(kernels);
-    products::refuses_wrong_shapes(kernels);
     floats::absmax(kernels);
     floats::quantize(kernels);
     floats::channels(kernels);
     floats::layer_norm(kernels);
     floats::embed(kernels);
     floats::linear(kernels);
-    floats::refuses_wrong_shapes(kernels);
+    refusals::check(kernels);
 }
 
 /// Fails unless both hold the same bits (any NaN equals any other).

@@ -127,20 +127,20 @@ fn check(
         let both = [&Scalar as &dyn Kernels, kernels].map(|kernels| {
             let mut results = Vec::new();
             for form in 0..3 {
-                let (mut out, mut most) = (before.clone(), vec![0.25; lanes]);
+                let (mut out, mut max) = (before.clone(), vec![0.25; lanes]);
                 let epilogue = match form {
                     0 => Epilogue::Store,
                     1 => Epilogue::Add { smoothing: &smoothing },
-                    _ => Epilogue::Most { most: &mut most },
+                    _ => Epilogue::Max { max: &mut max },
                 };
                 run(kernels, strips.clone(), &x_scales, epilogue, &mut out);
-                results.push((out, most));
+                results.push((out, max));
             }
             results
         });
         let [expected, got] = &both;
         for (form, (expected, got)) in expected.iter().zip(got).enumerate() {
-            let case = (case, &strips, ["store", "add", "most"][form]);
+            let case = (case, &strips, ["store", "add", "max"][form]);
             assert_same_bits(&expected.0, &got.0, &case);
             assert_same_bits(&expected.1, &got.1, &(case, "the largest"));
         }
@@ -240,7 +240,7 @@ pub fn attention_weights(
 ) -> (Vec<u8>, Vec<f32>) {
     let (count, lanes) = (rows.sums.len(), x_scales.len());
     let wide = score_lanes(lanes);
-    let (mut scores, mut most) = (vec![9i16; count * wide], vec![i16::MIN; wide]);
+    let (mut scores, mut max) = (vec![9i16; count * wide], vec![i16::MIN; wide]);
     let first = count / 2;
     for part in [0..first, first..count] {
         let rows = DenseRows {
@@ -250,11 +250,11 @@ pub fn attention_weights(
             ..*rows
         };
         kernels
-            .scores(&rows, x, x_scales, &mut most, &mut scores[part.start * wide..part.end * wide])
+            .scores(&rows, x, x_scales, &mut max, &mut scores[part.start * wide..part.end * wide])
             .unwrap();
     }
     let (mut weights, mut scales) = (vec![9u8; count.next_multiple_of(4) * lanes], vec![9.0; lanes]);
-    kernels.softmax(&scores, &most, &mut weights, &mut scales).unwrap();
+    kernels.softmax(&scores, &max, &mut weights, &mut scales).unwrap();
     (weights, scales)
 }
 
@@ -282,93 +282,19 @@ pub fn scores_of_any_size(kernels: &dyn Kernels) {
     }
 }
 
-pub fn refuses_wrong_shapes(kernels: &dyn Kernels) {
-    let ones = [1f32; 64];
-    let weights = [1i8; 64];
-    let packed = [
-        aligned(&pack_output_block(&weights, 8, &ones[..8], &ones[..8]).unwrap()),
-        aligned(&pack_input_block(&weights, 8, 8, &ones[..8], &ones[..8]).unwrap()),
-    ];
-    for packed in &packed {
-        let matrix = PackedMatrix::validate(bytemuck::cast_slice(packed)).unwrap().view().unwrap();
-        for (strips, x_len, lanes, most_len, out_len) in [
-            (0..3, 8 * 16, 16, 16, 12 * 16),
-            (core::ops::Range { start: 2, end: 1 }, 8 * 16, 16, 16, 0),
-            (0..2, 8 * 16 - 1, 16, 16, 8 * 16),
-            (0..2, 8 * 48 + 1, 48, 48, 8 * 48),
-            (0..2, 8 * 64 - 1, 48, 48, 8 * 48),
-            (0..2, 8 * 64, 48, 48, 8 * 64),
-            (0..2, 8 * 16 + 1, 16, 16, 8 * 16),
-            (0..2, 8 * 17, 17, 17, 8 * 17),
-            (0..2, 0, 0, 0, 0),
-            (0..2, 8 * 16, 16, 15, 8 * 16),
-            (0..2, 8 * 16, 16, 16, 8 * 16 - 1),
-            (0..1, 8 * 16, 16, 16, 8 * 16),
-            (usize::MAX..usize::MAX, 8 * 16, 16, 16, 0),
-        ] {
-            let (x, mut most, mut out) = (vec![0i8; x_len], vec![0f32; most_len], vec![0f32; out_len]);
-            let epilogue = Epilogue::Most { most: &mut most };
-            let case = (matrix.pattern(), &strips, x_len, lanes, most_len, out_len);
-            let result = match &matrix {
-                Matrix::OutputBlock(m) => {
-                    kernels.output_block(m, strips.clone(), &x, &ones[..lanes], epilogue, &mut out)
-                }
-                Matrix::InputBlock(m) => {
-                    kernels.input_block(m, strips.clone(), &x, &ones[..lanes], epilogue, &mut out)
-                }
-            };
-            assert!(result.is_err(), "{case:?} was not refused");
-        }
-        for smoothing in [&ones[..7], &ones[..9]] {
-            let (x, mut out, epilogue) = ([0; 8 * 16], [0.0; 8 * 16], Epilogue::Add { smoothing });
-            let result = match &matrix {
-                Matrix::OutputBlock(m) => kernels.output_block(m, 0..2, &x, &ones[..16], epilogue, &mut out),
-                Matrix::InputBlock(m) => kernels.input_block(m, 0..2, &x, &ones[..16], epilogue, &mut out),
-            };
-            assert!(result.is_err(), "{} smoothing factors were not refused", smoothing.len());
-        }
-    }
-    let values = [1i8; 32];
-    for (len, stride, cols, rows, x_len, out_len) in [
-        (31, 8, 8, 4, 128, 64),
-        (32, 7, 8, 4, 128, 64),
-        (32, 8, 6, 4, 96, 64),
-        (32, 8, 8, 4, 127, 64),
-        (32, 8, 8, 4, 128, 63),
-        (32, 8, 8, 5, 128, 80),
-        (32, usize::MAX, 8, 3, 128, 48),
-    ] {
-        let dense =
-            DenseRows { values: &values[..len], stride, cols, sums: &[8; 8][..rows], scales: &ones[..rows] };
-        let case = (len, stride, cols, rows, x_len, out_len);
-        let (mut out, mut scores, mut most) = (vec![0f32; out_len], vec![0i16; 2 * out_len], [0i16; 32]);
-        let x = vec![0; x_len];
-        assert!(kernels.scores(&dense, &x, &ones[..16], &mut most, &mut scores).is_err(), "{case:?}");
-        let x = vec![0; x_len];
-        assert!(kernels.context(&dense, &x, &ones[..16], &mut out).is_err(), "{case:?}");
-    }
-    let dense = DenseRows { values: &values, stride: 8, cols: 8, sums: &[8; 4], scales: &ones[..4] };
-    let (mut scores, x) = ([0i16; 128], [0i8; 128]);
-    assert!(
-        kernels.scores(&dense, &x, &ones[..16], &mut [0; 16], &mut scores).is_err(),
-        "half of the largest"
-    );
-    assert!(kernels.scores(&dense, &x, &ones[..16], &mut [0; 32], &mut scores[..64]).is_err(), "narrow rows");
-}
-
 /// `x[features][lanes]` as rows for the output-block product. What is between the rows must not matter.
 pub fn arranged(kernels: &dyn Kernels, x: &[i8], lanes: usize) -> Vec<i8> {
     let mut rows = vec![-77; x.len() / lanes * row_lanes(lanes)];
     for (row, x) in rows.chunks_exact_mut(row_lanes(lanes)).zip(x.chunks_exact(lanes)) {
         row[..lanes].copy_from_slice(x);
     }
-    kernels.arrange_rows(lanes, &mut rows);
+    kernels.arrange_rows(lanes, &mut rows).unwrap();
     rows
 }
 
 /// `x[features][lanes]` from rows of the output-block product.
 pub fn unarranged(kernels: &dyn Kernels, mut rows: Vec<i8>, lanes: usize) -> Vec<i8> {
-    kernels.arrange_rows(lanes, &mut rows);
+    kernels.arrange_rows(lanes, &mut rows).unwrap();
     rows.chunks_exact(row_lanes(lanes)).flat_map(|row| &row[..lanes]).copied().collect()
 }
 

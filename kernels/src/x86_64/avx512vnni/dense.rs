@@ -7,27 +7,45 @@ use core::array::from_fn;
 
 use super::Avx512Vnni;
 use crate::DenseRows;
-use crate::vector::DenseSink;
+use crate::operands::{ContextOperands, Lanes, ScoresOperands};
+use crate::vector::{ContextSink, DenseSink, ScoresSink};
 
-/// The product with tiles of `lanes` lanes; `SIGNED`: `x` is int8, otherwise u8.
+/// See [`crate::Kernels::scores`].
+pub(super) fn scores(v: Avx512Vnni, mut operands: ScoresOperands<'_>) {
+    let sink = ScoresSink::new(&mut operands);
+    let ScoresOperands { rows, x, lanes, .. } = operands;
+    // SAFETY: the token proves the instructions. The operands were checked: `rows` is as its fields say, `x` has
+    // `cols / 4` rows of `lanes` quads, and the sink a row for each row.
+    unsafe { product::<true>(v, rows, x.as_ptr().cast(), lanes, sink) }
+}
+
+/// See [`crate::Kernels::context`].
+pub(super) fn context(v: Avx512Vnni, mut operands: ContextOperands<'_>) {
+    let sink = ContextSink::new(&mut operands);
+    let ContextOperands { rows, x, lanes, .. } = operands;
+    // SAFETY: as in `scores`.
+    unsafe { product::<false>(v, rows, x.as_ptr(), lanes, sink) }
+}
+
+/// Both products; `SIGNED`: `x` is int8, otherwise u8.
 ///
 /// # Safety
-/// `x` must be valid for `cols / 4` rows of `lanes` quads, 16, 32, 48 or 64; the slices of `rows` must be as long as its
+/// `x` must be valid for `cols / 4` rows of `lanes` quads; the slices of `rows` must be as long as its
 /// documentation says, and `sink` good for its rows and the lanes. The features must be there.
-pub(super) unsafe fn product<const SIGNED: bool>(
+unsafe fn product<const SIGNED: bool>(
     v: Avx512Vnni,
     rows: &DenseRows<'_>,
     x: *const u8,
-    lanes: usize,
+    lanes: Lanes,
     sink: impl DenseSink<Avx512Vnni>,
 ) {
     // SAFETY: the caller's promise.
     unsafe {
         match lanes {
-            64 => all_rows::<4, 6, SIGNED>(v, rows, x, sink),
-            48 => all_rows::<3, 8, SIGNED>(v, rows, x, sink),
-            32 => all_rows::<2, 8, SIGNED>(v, rows, x, sink),
-            _ => all_rows::<1, 8, SIGNED>(v, rows, x, sink),
+            Lanes::L64 => all_rows::<4, 6, SIGNED>(v, rows, x, sink),
+            Lanes::L48 => all_rows::<3, 8, SIGNED>(v, rows, x, sink),
+            Lanes::L32 => all_rows::<2, 8, SIGNED>(v, rows, x, sink),
+            Lanes::L16 => all_rows::<1, 8, SIGNED>(v, rows, x, sink),
         }
     }
 }

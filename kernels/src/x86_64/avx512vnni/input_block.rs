@@ -10,41 +10,34 @@ use core::ops::Range;
 use super::super::index::block_rows;
 use super::Avx512Vnni;
 use crate::matrix::InputBlock;
-use crate::vector::{ADD, Finish, MOST, Rows, STORE};
+use crate::operands::{InputBlockOperands, Lanes};
+use crate::vector::{ADD, MAX, OutputRows, RawEpilogue, STORE};
 
 /// Rows whose sums wait in the buffer: 16 KiB for 64 lanes.
 const CHUNK: usize = 64;
 
-/// The product with some rows.
-///
-/// # Safety
-/// `range` are rows of the matrix, a multiple of 4 of them; `lanes` is 16, 32, 48 or 64; `x` must be valid for `cols / 4`
-/// rows of `lanes` quads and `out` for a row of `lanes` floats for each row; `finish` must be valid for the lanes. The
-/// features must be there.
-pub(super) unsafe fn product(
-    v: Avx512Vnni,
-    matrix: &InputBlock<'_>,
-    range: Range<usize>,
-    lanes: usize,
-    x: *const i8,
-    finish: Finish,
-    out: *mut f32,
-) {
-    // SAFETY: the caller's promise.
+/// See [`crate::Kernels::input_block`].
+pub(super) fn input_block(v: Avx512Vnni, mut operands: InputBlockOperands<'_>) {
+    let epilogue = RawEpilogue::new(&mut operands);
+    let InputBlockOperands { matrix, strips, x, out, lanes, .. } = operands;
+    let (range, x, out) = (4 * strips.start..4 * strips.end, x.as_ptr(), out.as_mut_ptr());
+    // SAFETY: the token proves the instructions. The operands were checked: `range` are rows of the matrix, a multiple of
+    // 4 of them, `x` has `cols / 4` rows of `lanes` quads, `out` a row of `lanes` floats for each row, and the scales and
+    // the epilogue's slice have `lanes` elements.
     unsafe {
-        match (lanes, finish.kind()) {
-            (64, STORE) => rows::<4, 2, 8, STORE>(v, matrix, range, x, finish, out),
-            (64, ADD) => rows::<4, 2, 8, ADD>(v, matrix, range, x, finish, out),
-            (64, _) => rows::<4, 2, 8, MOST>(v, matrix, range, x, finish, out),
-            (48, STORE) => rows::<3, 2, 6, STORE>(v, matrix, range, x, finish, out),
-            (48, ADD) => rows::<3, 2, 6, ADD>(v, matrix, range, x, finish, out),
-            (48, _) => rows::<3, 2, 6, MOST>(v, matrix, range, x, finish, out),
-            (32, STORE) => rows::<2, 4, 7, STORE>(v, matrix, range, x, finish, out),
-            (32, ADD) => rows::<2, 4, 7, ADD>(v, matrix, range, x, finish, out),
-            (32, _) => rows::<2, 4, 7, MOST>(v, matrix, range, x, finish, out),
-            (_, STORE) => rows::<1, 4, 6, STORE>(v, matrix, range, x, finish, out),
-            (_, ADD) => rows::<1, 4, 6, ADD>(v, matrix, range, x, finish, out),
-            (_, _) => rows::<1, 4, 6, MOST>(v, matrix, range, x, finish, out),
+        match (lanes, epilogue.kind()) {
+            (Lanes::L64, STORE) => rows::<4, 2, 8, STORE>(v, matrix, range, x, epilogue, out),
+            (Lanes::L64, ADD) => rows::<4, 2, 8, ADD>(v, matrix, range, x, epilogue, out),
+            (Lanes::L64, _) => rows::<4, 2, 8, MAX>(v, matrix, range, x, epilogue, out),
+            (Lanes::L48, STORE) => rows::<3, 2, 6, STORE>(v, matrix, range, x, epilogue, out),
+            (Lanes::L48, ADD) => rows::<3, 2, 6, ADD>(v, matrix, range, x, epilogue, out),
+            (Lanes::L48, _) => rows::<3, 2, 6, MAX>(v, matrix, range, x, epilogue, out),
+            (Lanes::L32, STORE) => rows::<2, 4, 7, STORE>(v, matrix, range, x, epilogue, out),
+            (Lanes::L32, ADD) => rows::<2, 4, 7, ADD>(v, matrix, range, x, epilogue, out),
+            (Lanes::L32, _) => rows::<2, 4, 7, MAX>(v, matrix, range, x, epilogue, out),
+            (Lanes::L16, STORE) => rows::<1, 4, 6, STORE>(v, matrix, range, x, epilogue, out),
+            (Lanes::L16, ADD) => rows::<1, 4, 6, ADD>(v, matrix, range, x, epilogue, out),
+            (Lanes::L16, _) => rows::<1, 4, 6, MAX>(v, matrix, range, x, epilogue, out),
         }
     }
 }
@@ -53,14 +46,16 @@ pub(super) unsafe fn product(
 /// of `1 << SHIFT`.
 ///
 /// # Safety
-/// As for [`product`].
+/// `range` are rows of the matrix, a multiple of 4 of them; `x` must be valid for `cols / 4` rows of quads and `out` for a
+/// row of `16 · K` floats for each row; `epilogue` must be valid for the lanes and of kind `KIND`. The features must be
+/// there.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn rows<const K: usize, const SETS: usize, const SHIFT: u32, const KIND: u8>(
     v: Avx512Vnni,
     matrix: &InputBlock<'_>,
     range: Range<usize>,
     x: *const i8,
-    finish: Finish,
+    epilogue: RawEpilogue,
     mut out: *mut f32,
 ) {
     let mut waiting = [[_mm512_setzero_si512(); K]; CHUNK];
@@ -89,12 +84,19 @@ unsafe fn rows<const K: usize, const SETS: usize, const SHIFT: u32, const KIND: 
             // SAFETY: a validated matrix has a scale and a bias for each row; the rows' number is even. The caller
             // vouches for the rest.
             unsafe {
-                let rows: Rows<2> = Rows {
+                let rows: OutputRows<2> = OutputRows {
                     first: row,
                     scales: *matrix.scales().as_ptr().add(row).cast(),
                     biases: *matrix.biases().as_ptr().add(row).cast(),
                 };
-                finish.rows::<_, KIND, 2, K>(v, *acc, 0, &rows, out.add((row - first) * 16 * K), 16 * K);
+                epilogue.finish_kind::<_, KIND, 2, K>(
+                    v,
+                    *acc,
+                    0,
+                    &rows,
+                    out.add((row - first) * 16 * K),
+                    16 * K,
+                );
             }
         }
         out = out.wrapping_add(chunk.len() * 16 * K);

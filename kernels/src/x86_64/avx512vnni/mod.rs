@@ -10,14 +10,18 @@ mod output_block;
 mod rows;
 mod vector;
 
-use core::ops::Range;
-
 use super::cpuid::Features;
-use crate::matrix::{InputBlock, OutputBlock};
-use crate::scalar::attention::{check_context, check_scores};
-use crate::scalar::block_sparse::{check_input_block, check_output_block};
-use crate::vector::{Context, Finish, Scores, float_kernels};
-use crate::{DenseRows, Epilogue, Isa, Kernels, ShapeError};
+use crate::implementation::{Implementation, delegate, for_products, for_vector_functions, with_features};
+use crate::operands::ArrangeRowsOperands;
+use crate::vector::{self as vector_functions, Vector};
+use crate::{Isa, Kernels};
+
+/// The products by their names; each enables the features further inside.
+mod products {
+    pub(super) use super::dense::{context, scores};
+    pub(super) use super::input_block::input_block;
+    pub(super) use super::output_block::output_block;
+}
 
 /// Proof that AVX-512 F, BW, VL and VNNI can be used.
 #[derive(Clone, Copy, Debug)]
@@ -34,81 +38,15 @@ impl Avx512Vnni {
     }
 }
 
-impl Kernels for Avx512Vnni {
-    fn isa(&self) -> Isa {
+impl Implementation for Avx512Vnni {
+    fn instruction_set(&self) -> Isa {
         Isa::Avx512Vnni
     }
 
-    fn output_block(
-        &self,
-        matrix: &OutputBlock<'_>,
-        strips: Range<usize>,
-        x: &[i8],
-        x_scales: &[f32],
-        mut epilogue: Epilogue<'_>,
-        out: &mut [f32],
-    ) -> Result<(), ShapeError> {
-        let lanes = check_output_block(matrix, &strips, x, x_scales, &epilogue, out)?;
-        let finish = Finish::new(x_scales, &mut epilogue, 4 * strips.start);
-        // SAFETY: the token proves the instructions. `check_output_block` saw that `strips` lie in the matrix, that `x`
-        // has `cols` rows of `row_lanes(lanes)` bytes, `out` 4 rows of `lanes` floats for each strip, and the scales and
-        // the epilogue's slice `lanes` elements.
-        unsafe {
-            output_block::product(*self, matrix, strips, lanes, x.as_ptr(), finish, out.as_mut_ptr());
-        }
-        Ok(())
+    fn run_arrange_rows(&self, operands: ArrangeRowsOperands<'_>) {
+        rows::arrange(operands);
     }
 
-    fn input_block(
-        &self,
-        matrix: &InputBlock<'_>,
-        strips: Range<usize>,
-        x: &[i8],
-        x_scales: &[f32],
-        mut epilogue: Epilogue<'_>,
-        out: &mut [f32],
-    ) -> Result<(), ShapeError> {
-        let lanes = check_input_block(matrix, &strips, x, x_scales, &epilogue, out)?;
-        let finish = Finish::new(x_scales, &mut epilogue, 4 * strips.start);
-        let rows = 4 * strips.start..4 * strips.end;
-        // SAFETY: as for `output_block`; `x` has `cols / 4` rows of `lanes` quads.
-        unsafe { input_block::product(*self, matrix, rows, lanes, x.as_ptr(), finish, out.as_mut_ptr()) }
-        Ok(())
-    }
-
-    fn arrange_rows(&self, lanes: usize, rows: &mut [i8]) {
-        rows::arrange(lanes, rows);
-    }
-
-    fn scores(
-        &self,
-        rows: &DenseRows<'_>,
-        x: &[i8],
-        x_scales: &[f32],
-        most: &mut [i16],
-        out: &mut [i16],
-    ) -> Result<(), ShapeError> {
-        let lanes = check_scores(rows, x.len(), x_scales, most, out)?;
-        let sink = Scores::new(rows, x_scales, most, out);
-        // SAFETY: the token proves the instructions. `check_scores` saw that the slices of `rows` are long enough, that
-        // `x` has `cols / 4` rows of `lanes` quads, and `out` a row for each row.
-        unsafe { dense::product::<true>(*self, rows, x.as_ptr().cast(), lanes, sink) }
-        Ok(())
-    }
-
-    fn context(
-        &self,
-        rows: &DenseRows<'_>,
-        x: &[u8],
-        x_scales: &[f32],
-        out: &mut [f32],
-    ) -> Result<(), ShapeError> {
-        let lanes = check_context(rows, x.len(), x_scales, out)?;
-        let sink = Context::new(rows, x_scales, out);
-        // SAFETY: as for `scores`.
-        unsafe { dense::product::<false>(*self, rows, x.as_ptr(), lanes, sink) }
-        Ok(())
-    }
-
-    float_kernels!("avx512f,avx512bw,avx512vl,avx512vnni");
+    for_products!(delegate!(products;));
+    for_vector_functions!(with_features!("avx512f,avx512bw,avx512vl,avx512vnni" vector_functions Vector;));
 }

@@ -16,37 +16,31 @@ use super::super::index::tile_rows_bmi2;
 use super::Avx512Vnni;
 use crate::layout::row_lanes;
 use crate::matrix::OutputBlock;
-use crate::vector::{ADD, Finish, MOST, Rows, STORE};
+use crate::operands::{Lanes, OutputBlockOperands};
+use crate::vector::{ADD, MAX, OutputRows, RawEpilogue, STORE};
 
-/// The product with some strips.
-///
-/// # Safety
-/// `strips` lie in the matrix; `lanes` is 16, 32, 48 or 64; `x` must be valid for `cols` rows of `row_lanes(lanes)` bytes
-/// and `out` for 4 rows of `lanes` floats for each strip; `finish` must be valid for the lanes. The features must be there.
-pub(super) unsafe fn product(
-    v: Avx512Vnni,
-    matrix: &OutputBlock<'_>,
-    range: Range<usize>,
-    lanes: usize,
-    x: *const i8,
-    finish: Finish,
-    out: *mut f32,
-) {
-    // SAFETY: the caller's promise.
+/// See [`crate::Kernels::output_block`].
+pub(super) fn output_block(v: Avx512Vnni, mut operands: OutputBlockOperands<'_>) {
+    let epilogue = RawEpilogue::new(&mut operands);
+    let OutputBlockOperands { matrix, strips: range, x, out, lanes, .. } = operands;
+    let (x, out) = (x.as_ptr(), out.as_mut_ptr());
+    // SAFETY: the token proves the instructions. The operands were checked: the strips lie in the matrix, `x` has `cols`
+    // rows of `row_lanes(lanes)` bytes, `out` 4 rows of `lanes` floats for each strip, and the scales and the epilogue's
+    // slice have `lanes` elements.
     unsafe {
-        match (lanes, finish.kind()) {
-            (64, STORE) => strips::<64, STORE>(v, matrix, range, x, finish, out),
-            (64, ADD) => strips::<64, ADD>(v, matrix, range, x, finish, out),
-            (64, _) => strips::<64, MOST>(v, matrix, range, x, finish, out),
-            (48, STORE) => strips::<48, STORE>(v, matrix, range, x, finish, out),
-            (48, ADD) => strips::<48, ADD>(v, matrix, range, x, finish, out),
-            (48, _) => strips::<48, MOST>(v, matrix, range, x, finish, out),
-            (32, STORE) => strips::<32, STORE>(v, matrix, range, x, finish, out),
-            (32, ADD) => strips::<32, ADD>(v, matrix, range, x, finish, out),
-            (32, _) => strips::<32, MOST>(v, matrix, range, x, finish, out),
-            (_, STORE) => strips::<16, STORE>(v, matrix, range, x, finish, out),
-            (_, ADD) => strips::<16, ADD>(v, matrix, range, x, finish, out),
-            (_, _) => strips::<16, MOST>(v, matrix, range, x, finish, out),
+        match (lanes, epilogue.kind()) {
+            (Lanes::L64, STORE) => strips::<64, STORE>(v, matrix, range, x, epilogue, out),
+            (Lanes::L64, ADD) => strips::<64, ADD>(v, matrix, range, x, epilogue, out),
+            (Lanes::L64, _) => strips::<64, MAX>(v, matrix, range, x, epilogue, out),
+            (Lanes::L48, STORE) => strips::<48, STORE>(v, matrix, range, x, epilogue, out),
+            (Lanes::L48, ADD) => strips::<48, ADD>(v, matrix, range, x, epilogue, out),
+            (Lanes::L48, _) => strips::<48, MAX>(v, matrix, range, x, epilogue, out),
+            (Lanes::L32, STORE) => strips::<32, STORE>(v, matrix, range, x, epilogue, out),
+            (Lanes::L32, ADD) => strips::<32, ADD>(v, matrix, range, x, epilogue, out),
+            (Lanes::L32, _) => strips::<32, MAX>(v, matrix, range, x, epilogue, out),
+            (Lanes::L16, STORE) => strips::<16, STORE>(v, matrix, range, x, epilogue, out),
+            (Lanes::L16, ADD) => strips::<16, ADD>(v, matrix, range, x, epilogue, out),
+            (Lanes::L16, _) => strips::<16, MAX>(v, matrix, range, x, epilogue, out),
         }
     }
 }
@@ -56,17 +50,18 @@ const fn parts(lanes: usize) -> usize {
     64 / row_lanes(lanes)
 }
 
-/// [`product`] for tiles of `LANES` lanes.
+/// The product for tiles of `LANES` lanes.
 ///
 /// # Safety
-/// As for [`product`].
+/// `strips` lie in the matrix; `x` must be valid for `cols` rows of `row_lanes(LANES)` bytes and `out` for 4 rows of
+/// `LANES` floats for each strip; `epilogue` must be valid for the lanes and of kind `KIND`. The features must be there.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn strips<const LANES: usize, const KIND: u8>(
     v: Avx512Vnni,
     matrix: &OutputBlock<'_>,
     strips: Range<usize>,
     x: *const i8,
-    finish: Finish,
+    epilogue: RawEpilogue,
     out: *mut f32,
 ) {
     for (i, strip) in strips.enumerate() {
@@ -80,7 +75,7 @@ unsafe fn strips<const LANES: usize, const KIND: u8>(
                 range: *pointers as usize..*pointers.add(1) as usize,
             };
             let of_strip = |array: *const f32| *array.add(4 * strip).cast::<[f32; 4]>();
-            let rows = Rows {
+            let rows = OutputRows {
                 first: 4 * strip,
                 scales: of_strip(matrix.scales().as_ptr()),
                 biases: of_strip(matrix.biases().as_ptr()),
@@ -88,18 +83,18 @@ unsafe fn strips<const LANES: usize, const KIND: u8>(
             let acc = multiply::<LANES>(tiles, x, &*matrix.row_sums().as_ptr().add(4 * strip).cast());
             let out = out.add(4 * i * LANES);
             match LANES {
-                64 => finish.rows::<_, KIND, 4, 4>(v, acc, 0, &rows, out, LANES),
+                64 => epilogue.finish_kind::<_, KIND, 4, 4>(v, acc, 0, &rows, out, LANES),
                 48 => {
                     let acc = acc.map(|[a, b, c, _]| [a, b, c]);
-                    finish.rows::<_, KIND, 4, 3>(v, acc, 0, &rows, out, LANES);
+                    epilogue.finish_kind::<_, KIND, 4, 3>(v, acc, 0, &rows, out, LANES);
                 }
                 32 => {
                     let acc = acc.map(|[a, b, c, d]| [add_halves(a, c), add_halves(b, d)]);
-                    finish.rows::<_, KIND, 4, 2>(v, acc, 0, &rows, out, LANES);
+                    epilogue.finish_kind::<_, KIND, 4, 2>(v, acc, 0, &rows, out, LANES);
                 }
                 _ => {
                     let acc = acc.map(|[a, b, c, d]| [add_blocks(add_halves(a, b), add_halves(c, d))]);
-                    finish.rows::<_, KIND, 4, 1>(v, acc, 0, &rows, out, LANES);
+                    epilogue.finish_kind::<_, KIND, 4, 1>(v, acc, 0, &rows, out, LANES);
                 }
             }
         }
@@ -107,7 +102,7 @@ unsafe fn strips<const LANES: usize, const KIND: u8>(
 }
 
 /// Accumulators `[output][vector]` of a strip.
-type Strip = [[__m512i; 4]; 4];
+type StripSums = [[__m512i; 4]; 4];
 
 /// The tiles of a strip.
 struct Tiles {
@@ -122,7 +117,7 @@ struct Tiles {
 /// The tiles must lie in the arrays, and `x` have a row of `row_lanes(LANES)` bytes for each of their columns.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn multiply<const LANES: usize>(tiles: Tiles, x: *const i8, sums: &[i32; 4]) -> Strip {
+unsafe fn multiply<const LANES: usize>(tiles: Tiles, x: *const i8, sums: &[i32; 4]) -> StripSums {
     let parts = const { parts(LANES) };
     // Every part's activations are biased by 128, but together they meet the row's weights once.
     let first_part = 0xffff >> (16 - 16 / parts);
@@ -131,16 +126,16 @@ unsafe fn multiply<const LANES: usize>(tiles: Tiles, x: *const i8, sums: &[i32; 
     if start == end {
         return acc;
     }
-    let (mut tile, mut place, mut weights) =
+    let (mut tile, mut cursor, mut weights) =
         // SAFETY: the tiles lie in the arrays.
-        unsafe { (start, Place { deltas: tiles.deltas.add(4 * start), row: x }, tiles.weights.add(16 * start)) };
+        unsafe { (start, Cursor { deltas: tiles.deltas.add(4 * start), row: x }, tiles.weights.add(16 * start)) };
     // SAFETY: as above. The quads of the next tiles are loaded before the current ones are multiplied, so that the
     // multiplications never wait; after all tiles but the last, at least one is left.
     unsafe {
-        let mut quads = load_quads::<LANES>(&mut place, (end - tile).min(parts));
+        let mut quads = load_quads::<LANES>(&mut cursor, (end - tile).min(parts));
         while tile + 2 * parts <= end {
             tile += parts;
-            let next = load_quads::<LANES>(&mut place, parts);
+            let next = load_quads::<LANES>(&mut cursor, parts);
             multiply_add::<LANES>(&mut acc, quads, load_weights::<LANES>(weights, parts));
             // Of an address outside of everything, it does nothing.
             _mm_prefetch::<_MM_HINT_T0>(weights.wrapping_add(AHEAD));
@@ -150,7 +145,7 @@ unsafe fn multiply<const LANES: usize>(tiles: Tiles, x: *const i8, sums: &[i32; 
         if parts > 1 && tile + parts < end {
             multiply_add::<LANES>(&mut acc, quads, load_weights::<LANES>(weights, parts));
             tile += parts;
-            quads = load_quads::<LANES>(&mut place, end - tile);
+            quads = load_quads::<LANES>(&mut cursor, end - tile);
             weights = weights.add(16 * parts);
         }
         multiply_add::<LANES>(&mut acc, quads, load_weights::<LANES>(weights, end - tile));
@@ -165,7 +160,7 @@ const AHEAD: usize = 4096;
 /// Adds the products of a group of tiles.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-fn multiply_add<const LANES: usize>(acc: &mut Strip, quads: [__m512i; 4], weights: [__m512i; 4]) {
+fn multiply_add<const LANES: usize>(acc: &mut StripSums, quads: [__m512i; 4], weights: [__m512i; 4]) {
     let vectors = if LANES == 48 { 3 } else { 4 };
     for (acc, weights) in acc.iter_mut().zip(weights) {
         for (acc, x) in acc.iter_mut().zip(quads).take(vectors) {
@@ -175,14 +170,14 @@ fn multiply_add<const LANES: usize>(acc: &mut Strip, quads: [__m512i; 4], weight
 }
 
 /// Where the loop over a strip's tiles is.
-struct Place {
+struct Cursor {
     /// The next tile's.
     deltas: *const u8,
     /// The row of the last column before it, in the activations.
     row: *const i8,
 }
 
-impl Place {
+impl Cursor {
     /// The rows of the next tile.
     ///
     /// # Safety
@@ -206,14 +201,14 @@ impl Place {
 /// columns.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-unsafe fn load_quads<const LANES: usize>(place: &mut Place, count: usize) -> [__m512i; 4] {
+unsafe fn load_quads<const LANES: usize>(cursor: &mut Cursor, count: usize) -> [__m512i; 4] {
     // SAFETY: the caller's promise; a row has `row_lanes(LANES)` bytes.
     let rows = unsafe {
         match LANES {
-            48 | 64 => place.tile::<6>().map(|row| _mm512_loadu_si512(row.cast())),
+            48 | 64 => cursor.tile::<6>().map(|row| _mm512_loadu_si512(row.cast())),
             32 => {
-                let low = place.tile::<5>();
-                let high = if count > 1 { place.tile::<5>() } else { [place.row; 4] };
+                let low = cursor.tile::<5>();
+                let high = if count > 1 { cursor.tile::<5>() } else { [cursor.row; 4] };
                 let row = |i: usize| {
                     let low = _mm512_castsi256_si512(_mm256_loadu_si256(low[i].cast()));
                     _mm512_mask_broadcast_i64x4(low, 0xf0, _mm256_loadu_si256(high[i].cast()))
@@ -223,7 +218,7 @@ unsafe fn load_quads<const LANES: usize>(place: &mut Place, count: usize) -> [__
             _ => {
                 // One tile after the other, or the sixteen places would not fit into registers; in halves, since inserting
                 // into 256 bits is half the work for units of 256 bits (Zen 4).
-                let mut tile = |part: usize| if part < count { place.tile::<4>() } else { [place.row; 4] };
+                let mut tile = |part: usize| if part < count { cursor.tile::<4>() } else { [cursor.row; 4] };
                 let mut low = tile(0).map(|row| _mm256_castsi128_si256(_mm_loadu_si128(row.cast())));
                 for (row, second) in low.iter_mut().zip(tile(1)) {
                     *row = _mm256_inserti128_si256::<1>(*row, _mm_loadu_si128(second.cast()));

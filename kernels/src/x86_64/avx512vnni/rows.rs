@@ -6,7 +6,7 @@
 //! holds those from 4c, 16 + 4c, 8 + 4c and 24 + 4c on. Rows of 16 lanes are in order. Those of 48 are the first of 64, so
 //! that the last vector of the product's results is one without a lane.
 
-use crate::layout::row_lanes;
+use crate::operands::ArrangeRowsOperands;
 
 /// Groups of four lanes, in the order of a row.
 const GROUPS_OF_64: [u8; 16] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15];
@@ -14,8 +14,9 @@ const GROUPS_OF_64: [u8; 16] = [0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11
 const GROUPS_OF_32: [u8; 8] = [0, 4, 2, 6, 1, 5, 3, 7];
 
 /// See [`crate::Kernels::arrange_rows`]. Both orders are their own inverses.
-pub(super) fn arrange(lanes: usize, rows: &mut [i8]) {
-    let groups: &[u8] = match row_lanes(lanes) {
+pub(super) fn arrange(operands: ArrangeRowsOperands<'_>) {
+    let ArrangeRowsOperands { lanes, rows, .. } = operands;
+    let groups: &[u8] = match lanes.of_row() {
         64 => &GROUPS_OF_64,
         32 => &GROUPS_OF_32,
         _ => &[0, 1, 2, 3],

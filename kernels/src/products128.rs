@@ -1,12 +1,12 @@
-//! The int8 products of 128-bit instruction sets: the loops over strips, rows and groups of 16 lanes.
+//! The int8 products of NEON and WebAssembly: the loops over strips, rows and groups of 16 lanes, as many as a register
+//! of 128 bits holds of int8. (x86-64 has products of its own, whose registers are as wide or wider.)
 
 use core::ops::Range;
 
-use crate::layout::row_lanes;
+use crate::DenseRows;
 use crate::matrix::{InputBlock, OutputBlock};
-use crate::scalar::block_sparse::{check_input_block, check_output_block};
-use crate::vector::{DenseSink, Finish, Rows, Vector};
-use crate::{DenseRows, Epilogue, ShapeError};
+use crate::operands::{ContextOperands, InputBlockOperands, Lanes, OutputBlockOperands, ScoresOperands};
+use crate::vector::{ContextSink, DenseSink, OutputRows, RawEpilogue, ScoresSink, Vector};
 
 /// Lanes of one register of int8.
 const GROUP: usize = 16;
@@ -16,10 +16,9 @@ pub(crate) type Sums<V> = [<V as Vector>::I32; 4];
 
 /// The inner kernels of one instruction set, implemented by its token.
 ///
-/// They are unsafe because they read through pointers. What they read is inside the operands because of the shapes
-/// that [`check_output_block`] and its like check, and of the indices that
-/// [`crate::matrix::PackedMatrix::validate`] checked. They enable the features that the token proves. Its vectors have 4
-/// lanes.
+/// They are unsafe because they read through pointers. What they read is inside the operands because these were checked,
+/// and so were a matrix' indices by [`crate::matrix::PackedMatrix::validate`]. They enable the features that the token
+/// proves. Its vectors have 4 lanes.
 ///
 /// Weights and rows are in [−127, 127], `x` in [−128, 127], or [0, 255] where it says so.
 pub(crate) trait Products: Vector {
@@ -29,7 +28,7 @@ pub(crate) trait Products: Vector {
     /// 16 bytes at `x + column · LANES` are readable for each column of the strip.
     unsafe fn output_strip<const LANES: usize>(
         self,
-        strip: &Strip<'_>,
+        strip: &StripTiles<'_>,
         x: *const i8,
         sums: &mut [Sums<Self>; 4],
     );
@@ -41,86 +40,28 @@ pub(crate) trait Products: Vector {
     /// by 4.
     unsafe fn input_row<const LANES: usize, const GROUPS: usize>(
         self,
-        row: &Row<'_>,
+        row: &RowBlocks<'_>,
         x: *const i8,
         sums: &mut [Sums<Self>; GROUPS],
     );
 
-    /// `Σ x · row` for the first rows of a piece, as many as suit the instruction set, and 16 lanes; returns how
+    /// `Σ x · row` for the first rows that are left, as many as suit the instruction set, and 16 lanes; returns how
     /// many, from 1 to 8. `x` is unsigned if `UNSIGNED`.
     ///
     /// # Safety
-    /// `piece` is as its fields say.
-    unsafe fn dense<const UNSIGNED: bool>(self, piece: &Piece<'_>, sums: &mut [Sums<Self>; 8]) -> usize;
+    /// `rest` is as its fields say.
+    unsafe fn dense<const UNSIGNED: bool>(self, rest: &DenseRest<'_>, sums: &mut [Sums<Self>; 8]) -> usize;
 }
-
-/// The products of [`crate::Kernels`] for an instruction set whose token (`Self`) implements [`Products`]; to be used
-/// inside its `impl Kernels`.
-macro_rules! product_kernels {
-    () => {
-        fn output_block(
-            &self,
-            matrix: &$crate::matrix::OutputBlock<'_>,
-            strips: core::ops::Range<usize>,
-            x: &[i8],
-            x_scales: &[f32],
-            epilogue: $crate::Epilogue<'_>,
-            out: &mut [f32],
-        ) -> Result<(), $crate::ShapeError> {
-            $crate::groups::output_block(*self, matrix, strips, x, x_scales, epilogue, out)
-        }
-
-        fn input_block(
-            &self,
-            matrix: &$crate::matrix::InputBlock<'_>,
-            strips: core::ops::Range<usize>,
-            x: &[i8],
-            x_scales: &[f32],
-            epilogue: $crate::Epilogue<'_>,
-            out: &mut [f32],
-        ) -> Result<(), $crate::ShapeError> {
-            $crate::groups::input_block(*self, matrix, strips, x, x_scales, epilogue, out)
-        }
-
-        fn scores(
-            &self,
-            rows: &$crate::DenseRows<'_>,
-            x: &[i8],
-            x_scales: &[f32],
-            most: &mut [i16],
-            out: &mut [i16],
-        ) -> Result<(), $crate::ShapeError> {
-            let lanes = $crate::scalar::attention::check_scores(rows, x.len(), x_scales, most, out)?;
-            let sink = $crate::vector::Scores::new(rows, x_scales, most, out);
-            $crate::groups::dense::<_, false>(*self, rows, x, lanes, sink);
-            Ok(())
-        }
-
-        fn context(
-            &self,
-            rows: &$crate::DenseRows<'_>,
-            x: &[u8],
-            x_scales: &[f32],
-            out: &mut [f32],
-        ) -> Result<(), $crate::ShapeError> {
-            let lanes = $crate::scalar::attention::check_context(rows, x.len(), x_scales, out)?;
-            let sink = $crate::vector::Context::new(rows, x_scales, out);
-            $crate::groups::dense::<_, true>(*self, rows, bytemuck::cast_slice(x), lanes, sink);
-            Ok(())
-        }
-    };
-}
-pub(crate) use product_kernels;
 
 /// The tiles of a strip.
-pub(crate) struct Strip<'a> {
+pub(crate) struct StripTiles<'a> {
     /// The distances of each tile's 4 columns to the columns before.
     pub deltas: &'a [[u8; 4]],
     /// `[4 outputs][4 columns]` of each tile.
     pub weights: &'a [[i8; 16]],
 }
 
-impl<'a> Strip<'a> {
+impl<'a> StripTiles<'a> {
     fn new(matrix: &OutputBlock<'a>, strip: usize) -> Self {
         let tiles = span(matrix.pointers(), strip);
         let deltas = matrix.deltas().as_chunks().0.get(tiles.clone()).unwrap_or(&[]);
@@ -142,12 +83,12 @@ pub(crate) fn advance<const LANES: usize>(x: &mut *const i8, deltas: &[u8; 4]) -
 }
 
 /// A row of an input-block matrix.
-pub(crate) struct Row<'a> {
+pub(crate) struct RowBlocks<'a> {
     matrix: &'a InputBlock<'a>,
     row: usize,
 }
 
-impl<'a> Row<'a> {
+impl<'a> RowBlocks<'a> {
     /// The blocks of each panel: where the panel's quads begin in `x`, places in the panel and weights.
     #[inline]
     pub fn panels<const LANES: usize>(
@@ -172,7 +113,7 @@ fn span(pointers: &[u32], i: usize) -> Range<usize> {
 }
 
 /// What is left of a dense product for 16 lanes.
-pub(crate) struct Piece<'a> {
+pub(crate) struct DenseRest<'a> {
     /// The rows; each has `4 · quads` values.
     rows: &'a DenseRows<'a>,
     /// The first row that is left, below the number of rows.
@@ -185,7 +126,7 @@ pub(crate) struct Piece<'a> {
     pub x_stride: usize,
 }
 
-impl Piece<'_> {
+impl DenseRest<'_> {
     /// Rows that are left, at least 1.
     #[inline]
     pub fn left(&self) -> usize {
@@ -208,87 +149,89 @@ impl Piece<'_> {
 }
 
 /// See [`crate::Kernels::output_block`].
-pub(crate) fn output_block<P: Products>(
-    token: P,
-    matrix: &OutputBlock<'_>,
-    strips: Range<usize>,
-    x: &[i8],
-    x_scales: &[f32],
-    mut epilogue: Epilogue<'_>,
-    out: &mut [f32],
-) -> Result<(), ShapeError> {
-    let lanes = check_output_block(matrix, &strips, x, x_scales, &epilogue, out)?;
-    let finish = Finish::new(x_scales, &mut epilogue, 4 * strips.start);
+pub(crate) fn output_block<P: Products>(token: P, mut operands: OutputBlockOperands<'_>) {
+    let epilogue = RawEpilogue::new(&mut operands);
+    let OutputBlockOperands { matrix, strips, x, out, lanes, .. } = operands;
     let mut sums = [[token.splat_i32(0); 4]; 4];
-    for (strip, out) in strips.zip(out.chunks_exact_mut(4 * lanes)) {
-        let tiles = Strip::new(matrix, strip);
-        for column in (0..lanes).step_by(GROUP) {
+    for (strip, out) in strips.zip(out.chunks_exact_mut(4 * lanes.get())) {
+        let tiles = StripTiles::new(matrix, strip);
+        for column in (0..lanes.get()).step_by(GROUP) {
             let x = x.as_ptr().wrapping_add(column);
-            // SAFETY: columns are below `cols` (`validate`), and `x` holds as many rows of `row_lanes(lanes)` bytes
-            // (`check_output_block`), of which these are 16 from lane `column` on.
+            // SAFETY: columns are below `cols` (`validate`), and `x` has as many rows of `row_lanes(lanes)` bytes (the
+            // operands were checked), of which these are 16 from lane `column` on.
             unsafe {
-                match row_lanes(lanes) {
-                    16 => token.output_strip::<16>(&tiles, x, &mut sums),
-                    32 => token.output_strip::<32>(&tiles, x, &mut sums),
-                    _ => token.output_strip::<64>(&tiles, x, &mut sums),
+                match lanes {
+                    Lanes::L16 => token.output_strip::<16>(&tiles, x, &mut sums),
+                    Lanes::L32 => token.output_strip::<32>(&tiles, x, &mut sums),
+                    Lanes::L48 | Lanes::L64 => token.output_strip::<64>(&tiles, x, &mut sums),
                 }
             }
-            for ((row, sums), out) in (4 * strip..).zip(sums).zip(out.chunks_exact_mut(lanes)) {
-                let rows = Rows { first: row, scales: [matrix.scale(row)], biases: [matrix.bias(row)] };
+            for ((row, sums), out) in (4 * strip..).zip(sums).zip(out.chunks_exact_mut(lanes.get())) {
+                let rows = OutputRows { first: row, scales: [matrix.scale(row)], biases: [matrix.bias(row)] };
                 // SAFETY: the scales, the epilogue's slice and `out` have `lanes` ≥ `column + 16` elements.
-                unsafe { finish.any_rows(token, [sums], column, &rows, out.as_mut_ptr(), 0) }
+                unsafe { epilogue.finish(token, [sums], column, &rows, out.as_mut_ptr(), 0) }
             }
         }
     }
-    Ok(())
 }
 
 /// See [`crate::Kernels::input_block`].
 ///
 /// Lanes are the outer loop: 32 of them make 128 bytes a quad, so that the inputs of 1024 columns are 32 KB.
-pub(crate) fn input_block<P: Products>(
-    token: P,
-    matrix: &InputBlock<'_>,
-    strips: Range<usize>,
-    x: &[i8],
-    x_scales: &[f32],
-    mut epilogue: Epilogue<'_>,
-    out: &mut [f32],
-) -> Result<(), ShapeError> {
-    let lanes = check_input_block(matrix, &strips, x, x_scales, &epilogue, out)?;
-    let finish = Finish::new(x_scales, &mut epilogue, 4 * strips.start);
+pub(crate) fn input_block<P: Products>(token: P, mut operands: InputBlockOperands<'_>) {
+    let epilogue = RawEpilogue::new(&mut operands);
+    let InputBlockOperands { matrix, strips, x, out, lanes, .. } = operands;
     let mut sums = [[token.splat_i32(0); 4]; 2];
-    for first in (0..lanes).step_by(2 * GROUP) {
+    for first in (0..lanes.get()).step_by(2 * GROUP) {
         let x = x.as_ptr().wrapping_add(4 * first);
         // Of 16 and of the last of 48 lanes there is but one group.
-        let groups = ((lanes - first) / GROUP).min(2);
-        for (row, out) in (4 * strips.start..).zip(out.chunks_exact_mut(lanes)) {
-            let blocks = Row { matrix, row };
+        let groups = ((lanes.get() - first) / GROUP).min(2);
+        for (row, out) in (4 * strips.start..).zip(out.chunks_exact_mut(lanes.get())) {
+            let blocks = RowBlocks { matrix, row };
             let [one, _] = &mut sums;
-            // SAFETY: blocks lie inside the columns (`validate`), and `x` holds `cols / 4` quads of `lanes` lanes
-            // (`check_input_block`), of which these are the 16 or 32 from lane `first` on.
+            // SAFETY: blocks lie inside the columns (`validate`), and `x` has `cols / 4` quads of `lanes` lanes (the
+            // operands were checked), of which these are the 16 or 32 from lane `first` on.
             unsafe {
                 match (lanes, groups) {
-                    (16, _) => token.input_row::<16, 1>(&blocks, x, core::array::from_mut(one)),
-                    (32, _) => token.input_row::<32, 2>(&blocks, x, &mut sums),
-                    (48, 1) => token.input_row::<48, 1>(&blocks, x, core::array::from_mut(one)),
-                    (48, _) => token.input_row::<48, 2>(&blocks, x, &mut sums),
-                    _ => token.input_row::<64, 2>(&blocks, x, &mut sums),
+                    (Lanes::L16, _) => token.input_row::<16, 1>(&blocks, x, core::array::from_mut(one)),
+                    (Lanes::L32, _) => token.input_row::<32, 2>(&blocks, x, &mut sums),
+                    (Lanes::L48, 1) => token.input_row::<48, 1>(&blocks, x, core::array::from_mut(one)),
+                    (Lanes::L48, _) => token.input_row::<48, 2>(&blocks, x, &mut sums),
+                    (Lanes::L64, _) => token.input_row::<64, 2>(&blocks, x, &mut sums),
                 }
             }
-            let rows = Rows { first: row, scales: [matrix.scale(row)], biases: [matrix.bias(row)] };
+            let rows = OutputRows { first: row, scales: [matrix.scale(row)], biases: [matrix.bias(row)] };
             for (sums, column) in sums.into_iter().zip((first..).step_by(GROUP)).take(groups) {
                 // SAFETY: the scales, the epilogue's slice and `out` have `lanes` ≥ `column + 16` elements.
-                unsafe { finish.any_rows(token, [sums], column, &rows, out.as_mut_ptr(), 0) }
+                unsafe { epilogue.finish(token, [sums], column, &rows, out.as_mut_ptr(), 0) }
             }
         }
     }
-    Ok(())
 }
 
-/// [`crate::Kernels::scores`] and, if `UNSIGNED`, [`crate::Kernels::context`], whose shapes and `sink` the caller has
-/// checked.
-pub(crate) fn dense<P: Products, const UNSIGNED: bool>(
+/// See [`crate::Kernels::scores`].
+pub(crate) fn scores<P: Products>(token: P, mut operands: ScoresOperands<'_>) {
+    let sink = ScoresSink::new(&mut operands);
+    let ScoresOperands { rows, x, lanes, .. } = operands;
+    // SAFETY: the operands were checked: `rows` is as its fields say, `x` has `cols / 4` rows of `lanes` quads, and the
+    // sink a row for each row.
+    unsafe { dense::<_, false>(token, rows, x, lanes.get(), sink) }
+}
+
+/// See [`crate::Kernels::context`].
+pub(crate) fn context<P: Products>(token: P, mut operands: ContextOperands<'_>) {
+    let sink = ContextSink::new(&mut operands);
+    let ContextOperands { rows, x, lanes, .. } = operands;
+    // SAFETY: as in `scores`.
+    unsafe { dense::<_, true>(token, rows, bytemuck::cast_slice(x), lanes.get(), sink) }
+}
+
+/// Both products; `x` is unsigned if `UNSIGNED`.
+///
+/// # Safety
+/// `x` must have `cols / 4` rows of `lanes` quads, 16, 32, 48 or 64; the slices of `rows` must be as long as its
+/// documentation says, and `sink` good for its rows and the lanes.
+unsafe fn dense<P: Products, const UNSIGNED: bool>(
     token: P,
     rows: &DenseRows<'_>,
     x: &[i8],
@@ -301,11 +244,11 @@ pub(crate) fn dense<P: Products, const UNSIGNED: bool>(
     while first < rows.sums.len() {
         let mut done = 1;
         for column in (0..lanes).step_by(GROUP) {
-            let piece = Piece { rows, first, quads, x: x.as_ptr().wrapping_add(4 * column), x_stride };
+            let rest = DenseRest { rows, first, quads, x: x.as_ptr().wrapping_add(4 * column), x_stride };
             // SAFETY: `x` holds `quads · lanes` quads and `rows` the rows that its sums count; `sink` has them, and
             // `lanes` ≥ `column + 16`.
             unsafe {
-                done = token.dense::<UNSIGNED>(&piece, &mut sums);
+                done = token.dense::<UNSIGNED>(&rest, &mut sums);
                 for (row, sums) in (first..first + done).zip(sums) {
                     sink.put(token, &[sums], row, column);
                 }

@@ -8,43 +8,48 @@ use core::ops::Range;
 
 use super::super::index::tile_rows;
 use super::Dot;
-use crate::matrix::OutputBlock;
-use crate::vector::{Finish, Rows};
+use crate::operands::{Lanes, OutputBlockOperands};
+use crate::vector::{OutputRows, RawEpilogue};
 
-/// The product with some strips, for tiles of `LANES` lanes, of which rows have `1 << SHIFT` bytes.
-///
-/// # Safety
-/// `strips` lie in the matrix; `LANES` is `1 << SHIFT`, or 48 of 64; `x` must be valid for `cols` rows of `1 << SHIFT`
-/// bytes and `out` for 4 rows of `LANES` floats for each strip; `finish` must be valid for the lanes.
+/// See [`crate::Kernels::output_block`].
 #[inline(always)]
-pub(in super::super) unsafe fn output_block<D: Dot, const LANES: usize, const SHIFT: u32>(
-    d: D,
-    matrix: &OutputBlock<'_>,
-    strips: Range<usize>,
-    x: *const i8,
-    finish: Finish,
-    out: *mut f32,
-) {
-    for (i, strip) in strips.enumerate() {
+pub(in super::super) fn output_block<D: Dot>(d: D, operands: OutputBlockOperands<'_>) {
+    match operands.lanes {
+        Lanes::L64 => strips::<D, 64, 6>(d, operands),
+        Lanes::L48 => strips::<D, 48, 6>(d, operands),
+        Lanes::L32 => strips::<D, 32, 5>(d, operands),
+        Lanes::L16 => strips::<D, 16, 4>(d, operands),
+    }
+}
+
+/// The product with tiles of `LANES` lanes, as many as those of the operands, of which rows have `1 << SHIFT` bytes.
+#[inline(always)]
+fn strips<D: Dot, const LANES: usize, const SHIFT: u32>(d: D, mut operands: OutputBlockOperands<'_>) {
+    let epilogue = RawEpilogue::new(&mut operands);
+    let OutputBlockOperands { matrix, strips, x, out, .. } = operands;
+    for (strip, out) in strips.zip(out.chunks_exact_mut(4 * LANES)) {
+        // SAFETY: the operands were checked: the matrix has the strip; a validated matrix' pointers, scales, biases and
+        // sums have an entry for each strip or row.
+        let strip = unsafe {
+            let pointers = matrix.pointers().as_ptr().add(strip);
+            Strip {
+                tiles: *pointers as usize..*pointers.add(1) as usize,
+                deltas: matrix.deltas().as_ptr(),
+                weights: matrix.weights().as_ptr(),
+                sums: *matrix.row_sums().as_ptr().add(4 * strip).cast(),
+                rows: OutputRows {
+                    first: 4 * strip,
+                    scales: *matrix.scales().as_ptr().add(4 * strip).cast(),
+                    biases: *matrix.biases().as_ptr().add(4 * strip).cast(),
+                },
+            }
+        };
         for column in (0..LANES).step_by(4 * D::LANES) {
-            // SAFETY: the caller's promise; a validated matrix' pointers, scales, biases and sums have an entry for each
-            // strip or row.
+            // SAFETY: the operands were checked: `x` has a row of `1 << SHIFT` bytes for each column, the scales and the
+            // epilogue's slice have `LANES` elements, and `out` is 4 rows of so many.
             unsafe {
-                let pointers = matrix.pointers().as_ptr().add(strip);
-                let strip = Strip {
-                    tiles: *pointers as usize..*pointers.add(1) as usize,
-                    deltas: matrix.deltas().as_ptr(),
-                    weights: matrix.weights().as_ptr(),
-                    sums: *matrix.row_sums().as_ptr().add(4 * strip).cast(),
-                    rows: Rows {
-                        first: 4 * strip,
-                        scales: *matrix.scales().as_ptr().add(4 * strip).cast(),
-                        biases: *matrix.biases().as_ptr().add(4 * strip).cast(),
-                    },
-                };
-                let out = out.add(4 * i * LANES);
-                strip.half::<D, LANES, SHIFT, false>(d, x, column, finish, out);
-                strip.half::<D, LANES, SHIFT, true>(d, x, column, finish, out);
+                strip.half::<D, LANES, SHIFT, false>(d, x.as_ptr(), column, epilogue, out.as_mut_ptr());
+                strip.half::<D, LANES, SHIFT, true>(d, x.as_ptr(), column, epilogue, out.as_mut_ptr());
             }
         }
     }
@@ -56,22 +61,23 @@ struct Strip {
     deltas: *const u8,
     weights: *const i8,
     sums: [i32; 4],
-    rows: Rows<4>,
+    rows: OutputRows<4>,
 }
 
 impl Strip {
     /// From lane `column` on the low or the high 8 lanes of each 16.
     ///
     /// # Safety
-    /// As for [`output_block`]; `x` and `out` are valid for the register's lanes at `column`, or for 16 lanes if there
-    /// are no more.
+    /// `x` must be valid for a row of `1 << SHIFT` bytes for each column of the matrix and `out` for 4 rows of `LANES`
+    /// floats; both have the register's lanes at `column`, or 16 lanes if there are no more. `epilogue` must be valid for
+    /// the lanes.
     #[inline(always)]
     unsafe fn half<D: Dot, const LANES: usize, const SHIFT: u32, const HIGH: bool>(
         &self,
         d: D,
         x: *const i8,
         column: usize,
-        finish: Finish,
+        epilogue: RawEpilogue,
         out: *mut f32,
     ) {
         // Two tiles of columns side by side? The first condition is for the compiler.
@@ -90,11 +96,11 @@ impl Strip {
                     (*low, *high) = ([a], [b]);
                 }
             }
-            finish.any_rows(d, low, first, &self.rows, out, LANES);
+            epilogue.finish(d, low, first, &self.rows, out, LANES);
             if !pairs {
                 // The next lanes of a single block, or the other block's.
                 let second = if D::LANES == 4 { first + 4 } else { first + 16 };
-                finish.any_rows(d, high, second, &self.rows, out, LANES);
+                epilogue.finish(d, high, second, &self.rows, out, LANES);
             }
         }
     }

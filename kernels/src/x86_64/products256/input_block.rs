@@ -7,7 +7,8 @@ use core::ops::Range;
 
 use super::Dot;
 use crate::matrix::InputBlock;
-use crate::vector::{Finish, Rows};
+use crate::operands::InputBlockOperands;
+use crate::vector::{OutputRows, RawEpilogue};
 
 /// Rows whose sums wait in the buffer, 2 to 4 KiB.
 const CHUNK: usize = 32;
@@ -15,34 +16,25 @@ const CHUNK: usize = 32;
 /// Vectors of lanes side by side.
 const K: usize = 4;
 
-/// The product with some rows.
-///
-/// # Safety
-/// `range` are rows of the matrix; `lanes` is 16, 32, 48 or 64; `x` must be valid for `cols / 4` rows of `lanes` quads and
-/// `out` for a row of `lanes` floats for each row; `finish` must be valid for the lanes.
+/// See [`crate::Kernels::input_block`].
 #[inline(always)]
-pub(in super::super) unsafe fn input_block<D: Dot>(
-    d: D,
-    matrix: &InputBlock<'_>,
-    range: Range<usize>,
-    lanes: usize,
-    x: *const i8,
-    finish: Finish,
-    out: *mut f32,
-) {
-    for first in range.clone().step_by(CHUNK) {
-        let chunk = first..range.end.min(first + CHUNK);
-        // SAFETY: `range` has the row, so `out` has it too.
-        let out = unsafe { out.add((first - range.start) * lanes) };
-        let wide = lanes / (K * D::LANES) * (K * D::LANES);
-        // SAFETY: the columns are inside the `lanes`.
+pub(in super::super) fn input_block<D: Dot>(d: D, mut operands: InputBlockOperands<'_>) {
+    let epilogue = RawEpilogue::new(&mut operands);
+    let InputBlockOperands { matrix, strips, x, out, lanes, .. } = operands;
+    let (lanes, x) = (lanes.get(), x.as_ptr());
+    let range = 4 * strips.start..4 * strips.end;
+    let wide = lanes / (K * D::LANES) * (K * D::LANES);
+    for (first, out) in range.clone().step_by(CHUNK).zip(out.chunks_mut(CHUNK * lanes)) {
+        let (chunk, out) = (first..range.end.min(first + CHUNK), out.as_mut_ptr());
+        // SAFETY: the operands were checked: `range` are rows of the matrix, `x` has `cols / 4` rows of `lanes` quads and
+        // `out` a row of `lanes` floats for each row of the chunk; the columns are inside the `lanes`.
         unsafe {
             for column in (0..wide).step_by(K * D::LANES) {
-                columns::<D, K>(d, matrix, chunk.clone(), lanes, column, x, finish, out);
+                columns::<D, K>(d, matrix, chunk.clone(), lanes, column, x, epilogue, out);
             }
             // 16 lanes of 256-bit vectors.
             for column in (wide..lanes).step_by(2 * D::LANES) {
-                columns::<D, 2>(d, matrix, chunk.clone(), lanes, column, x, finish, out);
+                columns::<D, 2>(d, matrix, chunk.clone(), lanes, column, x, epilogue, out);
             }
         }
     }
@@ -51,7 +43,9 @@ pub(in super::super) unsafe fn input_block<D: Dot>(
 /// `K` vectors of each row from lane `column` on; `out` is the chunk's.
 ///
 /// # Safety
-/// As for [`input_block`]; the chunk has at most [`CHUNK`] rows and the columns exist.
+/// The chunk are rows of the matrix, at most [`CHUNK`]; `x` must be valid for `cols / 4` rows of `lanes` quads and `out`
+/// for a row of `lanes` floats for each row of the chunk; the epilogue must be valid for the lanes, of which the columns
+/// are some.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "the operands of a product and the place in them")]
 unsafe fn columns<D: Dot, const K: usize>(
@@ -61,7 +55,7 @@ unsafe fn columns<D: Dot, const K: usize>(
     lanes: usize,
     column: usize,
     x: *const i8,
-    finish: Finish,
+    epilogue: RawEpilogue,
     out: *mut f32,
 ) {
     let mut waiting = [[d.splat_i32(0); K]; CHUNK];
@@ -84,12 +78,12 @@ unsafe fn columns<D: Dot, const K: usize>(
     for (i, (row, acc)) in chunk.zip(waiting).enumerate() {
         // SAFETY: a validated matrix has a scale and a bias for each row. The caller vouches for the rest.
         unsafe {
-            let rows = Rows {
+            let rows = OutputRows {
                 first: row,
                 scales: [*matrix.scales().as_ptr().add(row)],
                 biases: [*matrix.biases().as_ptr().add(row)],
             };
-            finish.any_rows(d, [acc], column, &rows, out.add(i * lanes), lanes);
+            epilogue.finish(d, [acc], column, &rows, out.add(i * lanes), lanes);
         }
     }
 }

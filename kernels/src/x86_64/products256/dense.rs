@@ -2,18 +2,38 @@
 
 use super::Dot;
 use crate::DenseRows;
-use crate::vector::DenseSink;
+use crate::operands::{ContextOperands, ScoresOperands};
+use crate::vector::{ContextSink, DenseSink, ScoresSink};
 
 /// Vectors of lanes side by side.
 const K: usize = 2;
 
-/// The product; `SIGNED`: `x` is int8, otherwise u8.
+/// See [`crate::Kernels::scores`].
+#[inline(always)]
+pub(in super::super) fn scores<D: Dot>(d: D, mut operands: ScoresOperands<'_>) {
+    let sink = ScoresSink::new(&mut operands);
+    let ScoresOperands { rows, x, lanes, .. } = operands;
+    // SAFETY: the operands were checked: `rows` is as its fields say, `x` has `cols / 4` rows of `lanes` quads, and the
+    // sink a row for each row.
+    unsafe { dense::<D, true>(d, rows, x.as_ptr().cast(), lanes.get(), sink) }
+}
+
+/// See [`crate::Kernels::context`].
+#[inline(always)]
+pub(in super::super) fn context<D: Dot>(d: D, mut operands: ContextOperands<'_>) {
+    let sink = ContextSink::new(&mut operands);
+    let ContextOperands { rows, x, lanes, .. } = operands;
+    // SAFETY: as in `scores`.
+    unsafe { dense::<D, false>(d, rows, x.as_ptr(), lanes.get(), sink) }
+}
+
+/// Both products; `SIGNED`: `x` is int8, otherwise u8.
 ///
 /// # Safety
 /// `x` must be valid for `cols / 4` rows of `lanes` quads, 16, 32, 48 or 64; the slices of `rows` must be as long as its
 /// documentation says, and `sink` good for its rows and the lanes.
 #[inline(always)]
-pub(in super::super) unsafe fn dense<D: Dot, const SIGNED: bool>(
+unsafe fn dense<D: Dot, const SIGNED: bool>(
     d: D,
     rows: &DenseRows<'_>,
     x: *const u8,

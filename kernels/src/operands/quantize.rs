@@ -1,0 +1,140 @@
+//! Operands of quantization per token.
+
+use core::num::NonZeroUsize;
+
+use super::{Checked, Lanes, ShapeError, ensure, has_len};
+
+/// Operands of [`crate::Kernels::absmax`]: `x` has `features` rows of `lanes` elements, `absmax` one.
+#[derive(Debug)]
+pub struct AbsmaxOperands<'a> {
+    pub(crate) x: &'a [f32],
+    pub(crate) absmax: &'a mut [f32],
+    pub(crate) lanes: Lanes,
+    pub(crate) features: usize,
+    _checked: Checked,
+}
+
+impl<'a> AbsmaxOperands<'a> {
+    pub(crate) fn check(x: &'a [f32], absmax: &'a mut [f32]) -> Result<Self, ShapeError> {
+        let lanes = Lanes::new(absmax.len())?;
+        let features = rows_of(x, lanes)?;
+        Ok(Self { x, absmax, lanes, features, _checked: Checked })
+    }
+}
+
+/// Operands of [`crate::Kernels::quantize_rows`] and [`crate::Kernels::quantize_gelu_rows`], for which `absmax` holds the
+/// largest values.
+///
+/// `x` has `features` rows of `lanes` elements, `absmax` and `scales` one, `out` `features` rows of [`Lanes::of_row`]
+/// bytes.
+#[derive(Debug)]
+pub struct QuantizeRowsOperands<'a> {
+    pub(crate) x: &'a [f32],
+    pub(crate) absmax: &'a [f32],
+    pub(crate) out: &'a mut [i8],
+    pub(crate) scales: &'a mut [f32],
+    pub(crate) lanes: Lanes,
+    pub(crate) features: usize,
+    _checked: Checked,
+}
+
+impl<'a> QuantizeRowsOperands<'a> {
+    pub(crate) fn check(
+        x: &'a [f32],
+        absmax: &'a [f32],
+        out: &'a mut [i8],
+        scales: &'a mut [f32],
+    ) -> Result<Self, ShapeError> {
+        let lanes = Lanes::new(absmax.len())?;
+        let features = rows_of(x, lanes)?;
+        has_len(scales, [lanes.get()])?;
+        has_len(out, [features, lanes.of_row()])?;
+        Ok(Self { x, absmax, out, scales, lanes, features, _checked: Checked })
+    }
+}
+
+/// Operands of [`crate::Kernels::quantize_quads`] and [`crate::Kernels::quantize_gelu_quads`], for which `absmax` holds the
+/// largest values.
+///
+/// `x` and `out` have `features` rows of `lanes` elements, a multiple of 4 of them, `absmax` and `scales` one.
+#[derive(Debug)]
+pub struct QuantizeQuadsOperands<'a> {
+    pub(crate) x: &'a [f32],
+    pub(crate) absmax: &'a [f32],
+    pub(crate) out: &'a mut [i8],
+    pub(crate) scales: &'a mut [f32],
+    pub(crate) lanes: Lanes,
+    pub(crate) features: usize,
+    _checked: Checked,
+}
+
+impl<'a> QuantizeQuadsOperands<'a> {
+    pub(crate) fn check(
+        x: &'a [f32],
+        absmax: &'a [f32],
+        out: &'a mut [i8],
+        scales: &'a mut [f32],
+    ) -> Result<Self, ShapeError> {
+        let lanes = Lanes::new(absmax.len())?;
+        let features = rows_of(x, lanes)?;
+        ensure(features.is_multiple_of(4))?;
+        has_len(scales, [lanes.get()])?;
+        has_len(out, [features, lanes.get()])?;
+        Ok(Self { x, absmax, out, scales, lanes, features, _checked: Checked })
+    }
+}
+
+/// Operands of [`crate::Kernels::quantize_tokens`].
+///
+/// `x` has `features` rows of `lanes` elements, `out` `lanes` rows of `features` bytes; `absmax`, `scales` and `sums` have
+/// `lanes` elements.
+#[derive(Debug)]
+pub struct QuantizeTokensOperands<'a> {
+    pub(crate) x: &'a [f32],
+    pub(crate) absmax: &'a [f32],
+    pub(crate) out: &'a mut [i8],
+    pub(crate) scales: &'a mut [f32],
+    pub(crate) sums: &'a mut [i32],
+    pub(crate) lanes: Lanes,
+    pub(crate) features: NonZeroUsize,
+    _checked: Checked,
+}
+
+impl<'a> QuantizeTokensOperands<'a> {
+    pub(crate) fn check(
+        x: &'a [f32],
+        absmax: &'a [f32],
+        out: &'a mut [i8],
+        scales: &'a mut [f32],
+        sums: &'a mut [i32],
+    ) -> Result<Self, ShapeError> {
+        let lanes = Lanes::new(absmax.len())?;
+        let features = NonZeroUsize::new(rows_of(x, lanes)?).ok_or(ShapeError)?;
+        has_len(scales, [lanes.get()])?;
+        has_len(sums, [lanes.get()])?;
+        has_len(out, [features.get(), lanes.get()])?;
+        Ok(Self { x, absmax, out, scales, sums, lanes, features, _checked: Checked })
+    }
+}
+
+/// Operands of [`crate::Kernels::arrange_rows`]: `rows` are whole rows of [`Lanes::of_row`] bytes.
+#[derive(Debug)]
+pub struct ArrangeRowsOperands<'a> {
+    pub(crate) lanes: Lanes,
+    pub(crate) rows: &'a mut [i8],
+    _checked: Checked,
+}
+
+impl<'a> ArrangeRowsOperands<'a> {
+    pub(crate) fn check(lanes: usize, rows: &'a mut [i8]) -> Result<Self, ShapeError> {
+        let lanes = Lanes::new(lanes)?;
+        ensure(rows.len().is_multiple_of(lanes.of_row()))?;
+        Ok(Self { lanes, rows, _checked: Checked })
+    }
+}
+
+/// How many rows of `lanes` elements `x` is.
+fn rows_of(x: &[f32], lanes: Lanes) -> Result<usize, ShapeError> {
+    ensure(x.len().is_multiple_of(lanes.get()))?;
+    Ok(x.len() / lanes.get())
+}
