@@ -6,19 +6,22 @@
 use crate::scalar::Scalar;
 use crate::{Isa, Kernels};
 
-#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+#[cfg(all(target_arch = "aarch64", target_feature = "neon", not(miri)))]
 use crate::aarch64 as architecture;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 use crate::wasm32 as architecture;
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 use crate::x86_64 as architecture;
 
 /// An architecture without kernels of its own.
-#[cfg(not(any(
-    target_arch = "x86_64",
-    all(target_arch = "aarch64", target_feature = "neon"),
-    all(target_arch = "wasm32", target_feature = "simd128")
-)))]
+#[cfg(any(
+    miri,
+    not(any(
+        target_arch = "x86_64",
+        all(target_arch = "aarch64", target_feature = "neon"),
+        all(target_arch = "wasm32", target_feature = "simd128")
+    ))
+))]
 mod architecture {
     use crate::{Isa, Kernels};
 

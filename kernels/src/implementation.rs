@@ -59,7 +59,7 @@ pub trait Implementation: Sync + fmt::Debug {
 
     /// See [`crate::Kernels::arrange_rows`]. Most instruction sets keep rows in the order of the lanes.
     fn run_arrange_rows(&self, operands: ArrangeRowsOperands<'_>) {
-        let _ = operands;
+        let ArrangeRowsOperands { lanes: _, rows: _, .. } = operands;
     }
 
     for_products!(declare!());
@@ -79,33 +79,8 @@ pub fn kernel_names() -> impl Iterator<Item = &'static str> {
     ["arrange_rows"].iter().chain(PRODUCTS).chain(VECTOR_FUNCTIONS).copied()
 }
 
-/// Methods of [`Implementation`] by the functions of a module that take a token and operands, each inside a function that
-/// enables `$features`. The token must prove these and implement `$bound`.
-macro_rules! with_features {
-    ($features:literal $module:ident $bound:path; $($name:ident => $run:ident($operands:ident);)*) => {$(
-        fn $run(&self, operands: $crate::operands::$operands<'_>) {
-            /// # Safety
-            /// The features must be there.
-            #[target_feature(enable = $features)]
-            unsafe fn run(
-                token: $crate::implementation::Token<impl $bound>,
-                operands: $crate::operands::$operands<'_>,
-            ) {
-                $module::$name(token.0, operands);
-            }
-            // SAFETY: a token exists only after its constructor found the features.
-            unsafe { run($crate::implementation::Token(*self), operands) }
-        }
-    )*};
-}
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32"))]
-pub(crate) use with_features;
-
-/// A token on its way into a function that enables its features.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32"))]
-pub(crate) struct Token<V>(pub V);
-
-/// The same without such a function, for code that enables the features further inside, or needs none.
+/// Methods of [`Implementation`] by the functions of a module that take the token and the operands, for code that enables
+/// features further inside, or needs none.
 macro_rules! delegate {
     ($module:ident; $($name:ident => $run:ident($operands:ident);)*) => {$(
         fn $run(&self, operands: $crate::operands::$operands<'_>) {

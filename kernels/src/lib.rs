@@ -21,7 +21,22 @@ extern crate std;
 #[cfg(target_endian = "big")]
 compile_error!("packed files are used in place and are little-endian");
 
-#[cfg(all(target_arch = "aarch64", target_feature = "neon"))]
+/// Items for targets whose vector instructions the crate uses. Miri has no assembly, so it sees the scalar kernels only.
+macro_rules! with_vectors {
+    ($($item:item)*) => {$(
+        #[cfg(all(
+            any(
+                target_arch = "x86_64",
+                all(target_arch = "aarch64", target_feature = "neon"),
+                all(target_arch = "wasm32", target_feature = "simd128")
+            ),
+            not(miri)
+        ))]
+        $item
+    )*};
+}
+
+#[cfg(all(target_arch = "aarch64", target_feature = "neon", not(miri)))]
 pub mod aarch64;
 mod dispatch;
 mod implementation;
@@ -33,21 +48,25 @@ pub mod matrix;
 mod operands;
 pub mod parallel;
 #[cfg(any(
-    all(target_arch = "aarch64", target_feature = "neon"),
+    all(target_arch = "aarch64", target_feature = "neon", not(miri)),
     all(target_arch = "wasm32", target_feature = "simd128")
 ))]
 mod products128;
 pub mod scalar;
 mod trusted;
-#[cfg(any(
-    target_arch = "x86_64",
-    all(target_arch = "aarch64", target_feature = "neon"),
-    all(target_arch = "wasm32", target_feature = "simd128")
+// Not by the macro, inside which rustfmt does not find files.
+#[cfg(all(
+    any(
+        target_arch = "x86_64",
+        all(target_arch = "aarch64", target_feature = "neon"),
+        all(target_arch = "wasm32", target_feature = "simd128")
+    ),
+    not(miri)
 ))]
 mod vector;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub mod wasm32;
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 pub mod x86_64;
 
 pub use dispatch::{available, best, kernels_for};

@@ -1,7 +1,7 @@
 //! The tokens: proofs that the CPU has an instruction set.
 
-use crate::implementation::{Implementation, delegate, for_products, for_vector_functions, with_features};
-use crate::vector::{self, Vector};
+use crate::implementation::{Implementation, delegate, for_products, for_vector_functions};
+use crate::vector::{self, Vector, with_features};
 use crate::{Isa, Kernels, products128};
 
 /// Whether the CPU has a feature: by asking the operating system, without `std` by what the build enables.

@@ -74,7 +74,7 @@ pub fn pack_input_block(
     for panel in (0..cols).step_by(panel_cols) {
         for row in weights.chunks_exact(cols) {
             let columns = row.get(panel..cols.min(panel + panel_cols)).unwrap_or(&[]);
-            for (block, index) in columns.chunks_exact(4).zip(0..) {
+            for (block, index) in columns.chunks_exact(4).zip(0..=u8::MAX) {
                 if block.iter().any(|&w| w != 0) {
                     packed.indices.push(index);
                     packed.weights.extend_from_slice(block);

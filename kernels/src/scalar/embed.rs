@@ -50,13 +50,16 @@ impl<'a> TableRow<'a> {
             TableRow::F16(values) => values.get(feature).map_or(0.0, |&bits| f16::from_bits(bits).to_f32()),
         }
     }
+}
 
-    /// Features.
-    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32"))]
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            TableRow::I8(values, _) => values.len(),
-            TableRow::F16(values) => values.len(),
+with_vectors! {
+    impl TableRow<'_> {
+        /// Features.
+        pub(crate) fn len(&self) -> usize {
+            match self {
+                TableRow::I8(values, _) => values.len(),
+                TableRow::F16(values) => values.len(),
+            }
         }
     }
 }

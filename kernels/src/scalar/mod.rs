@@ -11,11 +11,12 @@ mod normalize;
 mod quantize;
 
 pub use quantize::scale;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32"))]
-pub(crate) use {
-    embed::TableRow,
-    quantize::{SMALLEST_ABSMAX, inverse_scale},
-};
+with_vectors! {
+    pub(crate) use {
+        embed::TableRow,
+        quantize::{SMALLEST_ABSMAX, inverse_scale},
+    };
+}
 
 use crate::Isa;
 use crate::implementation::{Implementation, delegate, for_products, for_vector_functions};

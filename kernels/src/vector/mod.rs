@@ -1,7 +1,7 @@
 //! The float kernels, written once over a vector of 32-bit lanes.
 //!
 //! [`Vector`] is what an instruction set's token provides; the functions of the submodules are instantiated by
-//! [`with_features`](crate::implementation::with_features) inside functions that enable its features. Lanes hold tokens, so every lane does the scalar
+//! [`with_features`] inside functions that enable its features. Lanes hold tokens, so every lane does the scalar
 //! definition's sequence of operations and the bits are the same for each width.
 
 mod channels;
@@ -296,6 +296,30 @@ macro_rules! for_columns {
     }};
 }
 use for_columns;
+
+/// Methods of [`Implementation`](crate::implementation::Implementation) by the functions of a module that take a token and
+/// operands, each inside a function that enables `$features`. The token must prove these and implement `$bound`.
+macro_rules! with_features {
+    ($features:literal $module:ident $bound:path; $($name:ident => $run:ident($operands:ident);)*) => {$(
+        fn $run(&self, operands: $crate::operands::$operands<'_>) {
+            /// # Safety
+            /// The features must be there.
+            #[target_feature(enable = $features)]
+            unsafe fn run(
+                token: $crate::vector::Token<impl $bound>,
+                operands: $crate::operands::$operands<'_>,
+            ) {
+                $module::$name(token.0, operands);
+            }
+            // SAFETY: a token exists only after its constructor found the features.
+            unsafe { run($crate::vector::Token(*self), operands) }
+        }
+    )*};
+}
+pub(crate) use with_features;
+
+/// A token on its way into a function that enables its features.
+pub(crate) struct Token<V>(pub V);
 
 /// Methods of [`Vector`] that are one intrinsic each.
 #[cfg(not(target_arch = "wasm32"))] // whose intrinsics are safe

@@ -6,8 +6,8 @@
 mod products;
 mod vector;
 
-use crate::implementation::{Implementation, delegate, for_products, for_vector_functions, with_features};
-use crate::vector::{self as vector_functions, Vector};
+use crate::implementation::{Implementation, delegate, for_products, for_vector_functions};
+use crate::vector::{self as vector_functions, Vector, with_features};
 use crate::{Isa, Kernels, products128};
 
 /// Proof of `simd128`, without which this module does not exist.

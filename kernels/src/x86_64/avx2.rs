@@ -9,10 +9,10 @@
 use core::arch::x86_64::*;
 
 use super::cpuid::Features;
-use super::products256::{self, Dot};
+use super::products256::{self, Dot, output_strips};
 use super::ymm::{ymm_shuffles, ymm_vector};
-use crate::implementation::{Implementation, for_products, for_vector_functions, with_features};
-use crate::vector::{self, Vector};
+use crate::implementation::{Implementation, for_products, for_vector_functions};
+use crate::vector::{self, Vector, with_features};
 use crate::{Isa, Kernels};
 
 /// Proof that AVX2 and F16C can be used.
@@ -48,6 +48,8 @@ impl Dot for Avx2 {
     const SIGNED_START: i32 = 0;
     const UNSIGNED_START: i32 = 128;
     const DENSE_ROWS: usize = 4;
+
+    output_strips!("avx2,f16c");
 
     #[inline(always)]
     fn signed(self, x: __m256i) -> Self::X {

@@ -5,10 +5,10 @@
 use core::arch::x86_64::*;
 
 use super::cpuid::Features;
-use super::products256::{self, Dot};
+use super::products256::{self, Dot, output_strips};
 use super::ymm::{ymm_shuffles, ymm_vector};
-use crate::implementation::{Implementation, for_products, for_vector_functions, with_features};
-use crate::vector::{self, Vector};
+use crate::implementation::{Implementation, for_products, for_vector_functions};
+use crate::vector::{self, Vector, with_features};
 use crate::{Isa, Kernels};
 
 /// Proof that AVX2, F16C and AVX-VNNI can be used.
@@ -43,6 +43,8 @@ impl Dot for AvxVnni {
     const SIGNED_START: i32 = -128;
     const UNSIGNED_START: i32 = 0;
     const DENSE_ROWS: usize = 6;
+
+    output_strips!("avx2,f16c,avxvnni");
 
     #[inline(always)]
     fn signed(self, x: __m256i) -> __m256i {

@@ -5,10 +5,10 @@
 use core::arch::x86_64::*;
 
 use super::cpuid::Features;
-use super::products256::{self, Dot};
-use crate::implementation::{Implementation, for_products, for_vector_functions, with_features};
+use super::products256::{self, Dot, output_strips};
+use crate::implementation::{Implementation, for_products, for_vector_functions};
 use crate::math::MANTISSA;
-use crate::vector::{self, Vector, vector_operations};
+use crate::vector::{self, Vector, vector_operations, with_features};
 use crate::{Isa, Kernels};
 
 /// Proof that SSSE3 and SSE4.1 can be used.
@@ -42,6 +42,8 @@ impl Dot for Sse41 {
     const SIGNED_START: i32 = 0;
     const UNSIGNED_START: i32 = 128;
     const DENSE_ROWS: usize = 4;
+
+    output_strips!("ssse3,sse4.1");
 
     #[inline(always)]
     fn signed(self, x: __m128i) -> Self::X {

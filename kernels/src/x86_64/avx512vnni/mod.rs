@@ -11,9 +11,9 @@ mod rows;
 mod vector;
 
 use super::cpuid::Features;
-use crate::implementation::{Implementation, delegate, for_products, for_vector_functions, with_features};
+use crate::implementation::{Implementation, delegate, for_products, for_vector_functions};
 use crate::operands::ArrangeRowsOperands;
-use crate::vector::{self as vector_functions, Vector};
+use crate::vector::{self as vector_functions, Vector, with_features};
 use crate::{Isa, Kernels};
 
 /// The products by their names; each enables the features further inside.

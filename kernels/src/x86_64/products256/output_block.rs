@@ -14,17 +14,23 @@ use crate::vector::{OutputRows, RawEpilogue};
 /// See [`crate::Kernels::output_block`].
 #[inline(always)]
 pub(in super::super) fn output_block<D: Dot>(d: D, operands: OutputBlockOperands<'_>) {
-    match operands.lanes {
-        Lanes::L64 => strips::<D, 64, 6>(d, operands),
-        Lanes::L48 => strips::<D, 48, 6>(d, operands),
-        Lanes::L32 => strips::<D, 32, 5>(d, operands),
-        Lanes::L16 => strips::<D, 16, 4>(d, operands),
+    // SAFETY: the token proves the features.
+    unsafe {
+        match operands.lanes {
+            Lanes::L64 => d.output_strips::<64, 6>(operands),
+            Lanes::L48 => d.output_strips::<48, 6>(operands),
+            Lanes::L32 => d.output_strips::<32, 5>(operands),
+            Lanes::L16 => d.output_strips::<16, 4>(operands),
+        }
     }
 }
 
 /// The product with tiles of `LANES` lanes, as many as those of the operands, of which rows have `1 << SHIFT` bytes.
 #[inline(always)]
-fn strips<D: Dot, const LANES: usize, const SHIFT: u32>(d: D, mut operands: OutputBlockOperands<'_>) {
+pub(in super::super) fn strips<D: Dot, const LANES: usize, const SHIFT: u32>(
+    d: D,
+    mut operands: OutputBlockOperands<'_>,
+) {
     let epilogue = RawEpilogue::new(&mut operands);
     let OutputBlockOperands { matrix, strips, x, out, .. } = operands;
     for (strip, out) in strips.zip(out.chunks_exact_mut(4 * LANES)) {
