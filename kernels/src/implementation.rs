@@ -59,7 +59,8 @@ pub trait Implementation: Sync + fmt::Debug {
 
     /// See [`crate::Kernels::arrange_rows`]. Most instruction sets keep rows in the order of the lanes.
     fn run_arrange_rows(&self, operands: ArrangeRowsOperands<'_>) {
-        let ArrangeRowsOperands { lanes: _, rows: _, .. } = operands;
+        let ArrangeRowsOperands { lanes, rows, .. } = operands;
+        let _ = (lanes, rows);
     }
 
     for_products!(declare!());

@@ -99,7 +99,6 @@ pub struct SoftmaxOperands<'a> {
     pub(crate) out: &'a mut [u8],
     pub(crate) scales: &'a mut [f32],
     pub(crate) lanes: Lanes,
-    pub(crate) keys: usize,
     _checked: Checked,
 }
 
@@ -115,6 +114,6 @@ impl<'a> SoftmaxOperands<'a> {
         has_len(max, [lanes.of_scores()])?;
         has_len(scores, [keys, lanes.of_scores()])?;
         has_len(out, [keys.div_ceil(4), 4, lanes.get()])?;
-        Ok(Self { scores, max, out, scales, lanes, keys, _checked: Checked })
+        Ok(Self { scores, max, out, scales, lanes, _checked: Checked })
     }
 }

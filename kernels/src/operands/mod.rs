@@ -19,10 +19,14 @@ pub use channels::{ChannelAbsmaxOperands, QuantizeChannelsOperands};
 pub use embed::{EmbedOperands, Embeddings, Table};
 pub use lanes::Lanes;
 pub use normalize::{LayerNormOperands, LinearOperands};
-pub use product::{Epilogue, InputBlockOperands, OutputBlockOperands, ProductOperands};
+pub use product::{Epilogue, InputBlockOperands, OutputBlockOperands};
 pub use quantize::{
     AbsmaxOperands, ArrangeRowsOperands, QuantizeQuadsOperands, QuantizeRowsOperands, QuantizeTokensOperands,
 };
+
+with_vectors! {
+    pub(crate) use product::ProductOperands;
+}
 
 use core::fmt;
 

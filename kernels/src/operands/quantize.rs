@@ -4,29 +4,27 @@ use core::num::NonZeroUsize;
 
 use super::{Checked, Lanes, ShapeError, ensure, has_len};
 
-/// Operands of [`crate::Kernels::absmax`]: `x` has `features` rows of `lanes` elements, `absmax` one.
+/// Operands of [`crate::Kernels::absmax`]: `x` has rows of `lanes` elements, `absmax` one.
 #[derive(Debug)]
 pub struct AbsmaxOperands<'a> {
     pub(crate) x: &'a [f32],
     pub(crate) absmax: &'a mut [f32],
     pub(crate) lanes: Lanes,
-    pub(crate) features: usize,
     _checked: Checked,
 }
 
 impl<'a> AbsmaxOperands<'a> {
     pub(crate) fn check(x: &'a [f32], absmax: &'a mut [f32]) -> Result<Self, ShapeError> {
         let lanes = Lanes::new(absmax.len())?;
-        let features = rows_of(x, lanes)?;
-        Ok(Self { x, absmax, lanes, features, _checked: Checked })
+        rows_of(x, lanes)?;
+        Ok(Self { x, absmax, lanes, _checked: Checked })
     }
 }
 
 /// Operands of [`crate::Kernels::quantize_rows`] and [`crate::Kernels::quantize_gelu_rows`], for which `absmax` holds the
 /// largest values.
 ///
-/// `x` has `features` rows of `lanes` elements, `absmax` and `scales` one, `out` `features` rows of [`Lanes::of_row`]
-/// bytes.
+/// `x` has rows of `lanes` elements, `absmax` and `scales` one, `out` as many rows as `x`, of [`Lanes::of_row`] bytes.
 #[derive(Debug)]
 pub struct QuantizeRowsOperands<'a> {
     pub(crate) x: &'a [f32],
@@ -34,7 +32,6 @@ pub struct QuantizeRowsOperands<'a> {
     pub(crate) out: &'a mut [i8],
     pub(crate) scales: &'a mut [f32],
     pub(crate) lanes: Lanes,
-    pub(crate) features: usize,
     _checked: Checked,
 }
 
@@ -49,14 +46,14 @@ impl<'a> QuantizeRowsOperands<'a> {
         let features = rows_of(x, lanes)?;
         has_len(scales, [lanes.get()])?;
         has_len(out, [features, lanes.of_row()])?;
-        Ok(Self { x, absmax, out, scales, lanes, features, _checked: Checked })
+        Ok(Self { x, absmax, out, scales, lanes, _checked: Checked })
     }
 }
 
 /// Operands of [`crate::Kernels::quantize_quads`] and [`crate::Kernels::quantize_gelu_quads`], for which `absmax` holds the
 /// largest values.
 ///
-/// `x` and `out` have `features` rows of `lanes` elements, a multiple of 4 of them, `absmax` and `scales` one.
+/// `x` and `out` have as many rows of `lanes` elements, a multiple of 4 of them, `absmax` and `scales` one.
 #[derive(Debug)]
 pub struct QuantizeQuadsOperands<'a> {
     pub(crate) x: &'a [f32],
@@ -64,7 +61,6 @@ pub struct QuantizeQuadsOperands<'a> {
     pub(crate) out: &'a mut [i8],
     pub(crate) scales: &'a mut [f32],
     pub(crate) lanes: Lanes,
-    pub(crate) features: usize,
     _checked: Checked,
 }
 
@@ -80,7 +76,7 @@ impl<'a> QuantizeQuadsOperands<'a> {
         ensure(features.is_multiple_of(4))?;
         has_len(scales, [lanes.get()])?;
         has_len(out, [features, lanes.get()])?;
-        Ok(Self { x, absmax, out, scales, lanes, features, _checked: Checked })
+        Ok(Self { x, absmax, out, scales, lanes, _checked: Checked })
     }
 }
 

@@ -9,7 +9,8 @@ use crate::scalar::SMALLEST_ABSMAX;
 /// See [`crate::Kernels::absmax`].
 #[inline(always)]
 pub(crate) fn absmax<V: Vector>(v: V, operands: AbsmaxOperands<'_>) {
-    let AbsmaxOperands { x, absmax, lanes, features: rows, .. } = operands;
+    let AbsmaxOperands { x, absmax, lanes, .. } = operands;
+    let rows = x.len() / lanes.get();
     for_columns!(V, lanes.get(), 4, |column, K| {
         let at = Columns { rows, lanes: lanes.get(), column };
         // SAFETY: `x` has `rows` rows of `lanes` elements and `absmax` one; `for_columns` keeps the columns inside.
@@ -104,7 +105,8 @@ pub(crate) fn quantize_gelu_rows<V: Vector>(v: V, operands: QuantizeRowsOperands
 
 #[inline(always)]
 fn rows<V: Vector, const GELU: bool>(v: V, operands: QuantizeRowsOperands<'_>) {
-    let QuantizeRowsOperands { x, absmax, out, scales, lanes, features: rows, .. } = operands;
+    let QuantizeRowsOperands { x, absmax, out, scales, lanes, .. } = operands;
+    let rows = x.len() / lanes.get();
     let inverse = scale_lanes::<V, GELU>(v, absmax, scales);
     for_columns!(V, lanes.get(), 4, |column, K| {
         let at = Columns { rows, lanes: lanes.get(), column };
@@ -153,7 +155,8 @@ pub(crate) fn quantize_gelu_quads<V: Vector>(v: V, operands: QuantizeQuadsOperan
 
 #[inline(always)]
 fn quads<V: Vector, const GELU: bool>(v: V, operands: QuantizeQuadsOperands<'_>) {
-    let QuantizeQuadsOperands { x, absmax, out, scales, lanes, features: rows, .. } = operands;
+    let QuantizeQuadsOperands { x, absmax, out, scales, lanes, .. } = operands;
+    let rows = x.len() / lanes.get();
     let inverse = scale_lanes::<V, GELU>(v, absmax, scales);
     for_columns!(V, lanes.get(), 4, |column, K| {
         let at = Columns { rows, lanes: lanes.get(), column };

@@ -7,7 +7,8 @@ use crate::operands::SoftmaxOperands;
 /// See [`crate::Kernels::softmax`].
 #[inline(always)]
 pub(crate) fn softmax<V: Vector>(v: V, operands: SoftmaxOperands<'_>) {
-    let SoftmaxOperands { scores, max, out, scales, lanes, keys, .. } = operands;
+    let SoftmaxOperands { scores, max, out, scales, lanes, .. } = operands;
+    let keys = scores.len() / lanes.of_scores();
     let (lanes, scores, max) = (lanes.get(), scores.as_ptr(), max.as_ptr());
     let mut at = KeyColumns { keys, lanes, column: 0 };
     while at.column < lanes {
