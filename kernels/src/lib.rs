@@ -75,3 +75,8 @@ pub use isa::Isa;
 pub use kernels::Kernels;
 pub use operands::{DenseRows, Embeddings, Epilogue, ShapeError, Table};
 pub use trusted::Trusted;
+
+/// Tests the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -35,13 +35,14 @@ mod tests {
 
     #[test]
     fn weights_are_within_their_stated_error() {
-        for steps in 0..=u16::MAX {
+        for steps in (0..=u16::MAX).step_by(if cfg!(miri) { 251 } else { 1 }) {
             let exact = 255.0 * (-f64::from(steps) / 32.0).exp2();
             let got = f64::from(exp2_score(steps));
             assert!((got - exact).abs() <= 0.5 + 1.8e-3 * exact, "{steps}: {got} for {exact}");
         }
         assert_eq!((exp2_score(0), exp2_score(32), exp2_score(u16::MAX)), (255, 127, 0));
-        assert!((1..=u16::MAX).all(|steps| exp2_score(steps) <= exp2_score(steps - 1)));
+        let steps = if cfg!(miri) { 1..=500 } else { 1..=u16::MAX };
+        assert!(steps.into_iter().all(|steps| exp2_score(steps) <= exp2_score(steps - 1)));
     }
 
     #[test]

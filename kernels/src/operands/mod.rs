@@ -25,7 +25,7 @@ pub use quantize::{
 };
 
 with_vectors! {
-    pub(crate) use product::ProductOperands;
+    pub(crate) use {product::ProductOperands, quantize::QuantizeOperands};
 }
 
 use core::fmt;

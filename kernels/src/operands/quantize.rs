@@ -21,12 +21,11 @@ impl<'a> AbsmaxOperands<'a> {
     }
 }
 
-/// Operands of [`crate::Kernels::quantize_rows`] and [`crate::Kernels::quantize_gelu_rows`], for which `absmax` holds the
-/// largest values.
+/// Operands of quantization to rows, or to quads if `QUADS`; for GELU, `absmax` holds the largest values.
 ///
-/// `x` has rows of `lanes` elements, `absmax` and `scales` one, `out` as many rows as `x`, of [`Lanes::of_row`] bytes.
+/// `x` has rows of `lanes` elements, `absmax` and `scales` one; `out`: see the aliases.
 #[derive(Debug)]
-pub struct QuantizeRowsOperands<'a> {
+pub struct QuantizeOperands<'a, const QUADS: bool> {
     pub(crate) x: &'a [f32],
     pub(crate) absmax: &'a [f32],
     pub(crate) out: &'a mut [i8],
@@ -35,7 +34,15 @@ pub struct QuantizeRowsOperands<'a> {
     _checked: Checked,
 }
 
-impl<'a> QuantizeRowsOperands<'a> {
+/// Of [`crate::Kernels::quantize_rows`] and [`crate::Kernels::quantize_gelu_rows`]. `out` has as many rows as `x`, of
+/// [`Lanes::of_row`] bytes.
+pub type QuantizeRowsOperands<'a> = QuantizeOperands<'a, false>;
+
+/// Of [`crate::Kernels::quantize_quads`] and [`crate::Kernels::quantize_gelu_quads`]. `out` has as many bytes as `x` has
+/// elements; the number of rows is a multiple of 4.
+pub type QuantizeQuadsOperands<'a> = QuantizeOperands<'a, true>;
+
+impl<'a, const QUADS: bool> QuantizeOperands<'a, QUADS> {
     pub(crate) fn check(
         x: &'a [f32],
         absmax: &'a [f32],
@@ -44,38 +51,9 @@ impl<'a> QuantizeRowsOperands<'a> {
     ) -> Result<Self, ShapeError> {
         let lanes = Lanes::new(absmax.len())?;
         let features = rows_of(x, lanes)?;
+        ensure(!QUADS || features.is_multiple_of(4))?;
         has_len(scales, [lanes.get()])?;
-        has_len(out, [features, lanes.of_row()])?;
-        Ok(Self { x, absmax, out, scales, lanes, _checked: Checked })
-    }
-}
-
-/// Operands of [`crate::Kernels::quantize_quads`] and [`crate::Kernels::quantize_gelu_quads`], for which `absmax` holds the
-/// largest values.
-///
-/// `x` and `out` have as many rows of `lanes` elements, a multiple of 4 of them, `absmax` and `scales` one.
-#[derive(Debug)]
-pub struct QuantizeQuadsOperands<'a> {
-    pub(crate) x: &'a [f32],
-    pub(crate) absmax: &'a [f32],
-    pub(crate) out: &'a mut [i8],
-    pub(crate) scales: &'a mut [f32],
-    pub(crate) lanes: Lanes,
-    _checked: Checked,
-}
-
-impl<'a> QuantizeQuadsOperands<'a> {
-    pub(crate) fn check(
-        x: &'a [f32],
-        absmax: &'a [f32],
-        out: &'a mut [i8],
-        scales: &'a mut [f32],
-    ) -> Result<Self, ShapeError> {
-        let lanes = Lanes::new(absmax.len())?;
-        let features = rows_of(x, lanes)?;
-        ensure(features.is_multiple_of(4))?;
-        has_len(scales, [lanes.get()])?;
-        has_len(out, [features, lanes.get()])?;
+        has_len(out, [features, if QUADS { lanes.get() } else { lanes.of_row() }])?;
         Ok(Self { x, absmax, out, scales, lanes, _checked: Checked })
     }
 }

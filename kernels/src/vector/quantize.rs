@@ -3,7 +3,9 @@
 use super::{Columns, Vector, each, for_columns};
 use crate::layout::{TILE, row_lanes};
 use crate::math;
-use crate::operands::{AbsmaxOperands, QuantizeQuadsOperands, QuantizeRowsOperands, QuantizeTokensOperands};
+use crate::operands::{
+    AbsmaxOperands, QuantizeOperands, QuantizeQuadsOperands, QuantizeRowsOperands, QuantizeTokensOperands,
+};
 use crate::scalar::SMALLEST_ABSMAX;
 
 /// See [`crate::Kernels::absmax`].
@@ -94,25 +96,44 @@ fn bias(count: usize) -> i32 {
 /// See [`crate::Kernels::quantize_rows`].
 #[inline(always)]
 pub(crate) fn quantize_rows<V: Vector>(v: V, operands: QuantizeRowsOperands<'_>) {
-    rows::<V, false>(v, operands);
+    quantize::<V, false, false>(v, operands);
 }
 
 /// See [`crate::Kernels::quantize_gelu_rows`].
 #[inline(always)]
 pub(crate) fn quantize_gelu_rows<V: Vector>(v: V, operands: QuantizeRowsOperands<'_>) {
-    rows::<V, true>(v, operands);
+    quantize::<V, false, true>(v, operands);
+}
+
+/// See [`crate::Kernels::quantize_quads`].
+#[inline(always)]
+pub(crate) fn quantize_quads<V: Vector>(v: V, operands: QuantizeQuadsOperands<'_>) {
+    quantize::<V, true, false>(v, operands);
+}
+
+/// See [`crate::Kernels::quantize_gelu_quads`].
+#[inline(always)]
+pub(crate) fn quantize_gelu_quads<V: Vector>(v: V, operands: QuantizeQuadsOperands<'_>) {
+    quantize::<V, true, true>(v, operands);
 }
 
 #[inline(always)]
-fn rows<V: Vector, const GELU: bool>(v: V, operands: QuantizeRowsOperands<'_>) {
-    let QuantizeRowsOperands { x, absmax, out, scales, lanes, .. } = operands;
-    let rows = x.len() / lanes.get();
+fn quantize<V: Vector, const QUADS: bool, const GELU: bool>(v: V, operands: QuantizeOperands<'_, QUADS>) {
+    let QuantizeOperands { x, absmax, out, scales, lanes, .. } = operands;
     let inverse = scale_lanes::<V, GELU>(v, absmax, scales);
+    let rows = x.len() / lanes.get();
     for_columns!(V, lanes.get(), 4, |column, K| {
         let at = Columns { rows, lanes: lanes.get(), column };
-        // SAFETY: `x` has `rows` rows of `lanes` elements, `out` of `row_lanes(lanes)`, `inverse` one of `lanes`; three
-        // vectors are all of 48 lanes.
-        unsafe { rows_columns::<V, K, GELU>(v, x.as_ptr(), inverse.as_ptr(), at, out.as_mut_ptr()) }
+        let (x, inverse, out) = (x.as_ptr(), inverse.as_ptr(), out.as_mut_ptr());
+        // SAFETY: `x` has `rows` rows of `lanes` elements and `inverse` has one. For quads, `out` has as many bytes, and the
+        // rows are a multiple of 4; else it has rows of `row_lanes(lanes)`, and three vectors are all of 48 lanes.
+        unsafe {
+            if QUADS {
+                quads_columns::<V, K, GELU>(v, x, inverse, at, out);
+            } else {
+                rows_columns::<V, K, GELU>(v, x, inverse, at, out);
+            }
+        }
     });
 }
 
@@ -139,30 +160,6 @@ unsafe fn rows_columns<V: Vector, const K: usize, const GELU: bool>(
         // SAFETY: as above.
         unsafe { v.store_row(scaled, out.add(row * row_lanes(at.lanes) + at.column)) }
     }
-}
-
-/// See [`crate::Kernels::quantize_quads`].
-#[inline(always)]
-pub(crate) fn quantize_quads<V: Vector>(v: V, operands: QuantizeQuadsOperands<'_>) {
-    quads::<V, false>(v, operands);
-}
-
-/// See [`crate::Kernels::quantize_gelu_quads`].
-#[inline(always)]
-pub(crate) fn quantize_gelu_quads<V: Vector>(v: V, operands: QuantizeQuadsOperands<'_>) {
-    quads::<V, true>(v, operands);
-}
-
-#[inline(always)]
-fn quads<V: Vector, const GELU: bool>(v: V, operands: QuantizeQuadsOperands<'_>) {
-    let QuantizeQuadsOperands { x, absmax, out, scales, lanes, .. } = operands;
-    let rows = x.len() / lanes.get();
-    let inverse = scale_lanes::<V, GELU>(v, absmax, scales);
-    for_columns!(V, lanes.get(), 4, |column, K| {
-        let at = Columns { rows, lanes: lanes.get(), column };
-        // SAFETY: `x` and `out` have `rows` rows of `lanes` elements, a multiple of 4 rows; `inverse` has one.
-        unsafe { quads_columns::<V, K, GELU>(v, x.as_ptr(), inverse.as_ptr(), at, out.as_mut_ptr()) }
-    });
 }
 
 /// # Safety

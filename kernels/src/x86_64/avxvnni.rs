@@ -4,26 +4,16 @@
 
 use core::arch::x86_64::*;
 
-use super::cpuid::Features;
 use super::products256::{self, Dot, output_strips};
+use super::token::token;
 use super::ymm::{ymm_shuffles, ymm_vector};
+use crate::Isa;
 use crate::implementation::{Implementation, for_products, for_vector_functions};
 use crate::vector::{self, Vector, with_features};
-use crate::{Isa, Kernels};
 
-/// Proof that AVX2, F16C and AVX-VNNI can be used.
-#[derive(Clone, Copy, Debug)]
-pub struct AvxVnni(());
-
-impl AvxVnni {
-    /// The token, if the CPU has the instructions and the operating system saves their registers.
-    pub fn new() -> Option<Self> {
-        Features::detect().avxvnni.then_some(Self(()))
-    }
-
-    pub(super) fn kernels() -> Option<&'static dyn Kernels> {
-        Self::new().map(|_| &Self(()) as &dyn Kernels)
-    }
+token! {
+    /// Proof that AVX2, F16C and AVX-VNNI can be used.
+    AvxVnni, avxvnni
 }
 
 impl Implementation for AvxVnni {

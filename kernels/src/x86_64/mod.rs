@@ -10,6 +10,7 @@ mod cpuid;
 mod index;
 mod products256;
 mod sse41;
+mod token;
 mod ymm;
 
 pub use avx2::Avx2;

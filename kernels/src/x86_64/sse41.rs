@@ -4,26 +4,16 @@
 
 use core::arch::x86_64::*;
 
-use super::cpuid::Features;
 use super::products256::{self, Dot, output_strips};
+use super::token::token;
+use crate::Isa;
 use crate::implementation::{Implementation, for_products, for_vector_functions};
 use crate::math::MANTISSA;
 use crate::vector::{self, Vector, vector_operations, with_features};
-use crate::{Isa, Kernels};
 
-/// Proof that SSSE3 and SSE4.1 can be used.
-#[derive(Clone, Copy, Debug)]
-pub struct Sse41(());
-
-impl Sse41 {
-    /// The token, if the CPU has the instructions.
-    pub fn new() -> Option<Self> {
-        Features::detect().sse41.then_some(Self(()))
-    }
-
-    pub(super) fn kernels() -> Option<&'static dyn Kernels> {
-        Self::new().map(|_| &Self(()) as &dyn Kernels)
-    }
+token! {
+    /// Proof that SSSE3 and SSE4.1 can be used.
+    Sse41, sse41
 }
 
 impl Implementation for Sse41 {

@@ -10,11 +10,11 @@ mod output_block;
 mod rows;
 mod vector;
 
-use super::cpuid::Features;
+use super::token::token;
+use crate::Isa;
 use crate::implementation::{Implementation, delegate, for_products, for_vector_functions};
 use crate::operands::ArrangeRowsOperands;
 use crate::vector::{self as vector_functions, Vector, with_features};
-use crate::{Isa, Kernels};
 
 /// The products by their names; each enables the features further inside.
 mod products {
@@ -23,19 +23,9 @@ mod products {
     pub(super) use super::output_block::output_block;
 }
 
-/// Proof that AVX-512 F, BW, VL and VNNI can be used.
-#[derive(Clone, Copy, Debug)]
-pub struct Avx512Vnni(());
-
-impl Avx512Vnni {
-    /// The token, if the CPU has the instructions and the operating system saves their registers.
-    pub fn new() -> Option<Self> {
-        Features::detect().avx512vnni.then_some(Self(()))
-    }
-
-    pub(super) fn kernels() -> Option<&'static dyn Kernels> {
-        Self::new().map(|_| &Self(()) as &dyn Kernels)
-    }
+token! {
+    /// Proof that AVX-512 F, BW, VL and VNNI can be used.
+    Avx512Vnni, avx512vnni
 }
 
 impl Implementation for Avx512Vnni {
