@@ -91,6 +91,13 @@ impl Places {
 fn what_was_packed_is_accepted() {
     for packed in matrices() {
         assert_eq!(validate(&packed), Ok(packed.len()));
+        let words = aligned(&packed);
+        let matrix = PackedMatrix::validate(bytemuck::cast_slice(&words)).unwrap().view().unwrap();
+        assert_eq!((matrix.rows(), matrix.cols()), (ROWS, COLS));
+        assert_eq!(
+            (matrix.pattern().code(), matrix.kept_blocks()),
+            (word(&packed, 0), word(&packed, 20) as usize)
+        );
         let places = Places::of(&packed);
         assert_eq!(places.weights.end.next_multiple_of(64), packed.len());
         assert!(
@@ -208,10 +215,15 @@ fn every_scale_bias_sum_and_weight_is_checked() {
                 refused(&with_word(&packed, at, sum), "a row sum differs");
             }
         }
+        let start = places.weights.start;
         for at in places.weights {
             let mut bytes = packed.clone();
             bytes[at] = 0x80;
             refused(&bytes, "a weight is -128");
+            // And another one.
+            let mut two = bytes.clone();
+            two[if at == start { start + 1 } else { start }] = 0x80;
+            refused(&two, "a weight is -128");
             bytes[at] = packed[at].wrapping_add(1);
             refused(&bytes, if bytes[at] == 0x80 { "a weight is -128" } else { "a row sum differs" });
         }

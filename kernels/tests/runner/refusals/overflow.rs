@@ -2,7 +2,9 @@
 
 use alloc::vec;
 
-use blockspan_kernels::matrix::{pack_input_block, pack_output_block};
+use alloc::string::ToString;
+
+use blockspan_kernels::matrix::{MAX_DIM, PackedMatrix, pack_input_block, pack_output_block};
 use blockspan_kernels::{DenseRows, Embeddings, Kernels, Table};
 
 /// So many rows of 64 lanes are 2^32 elements.
@@ -34,6 +36,28 @@ pub fn check(kernels: &dyn Kernels) {
     // On larger machines the slices would have to be.
     if usize::BITS == 32 {
         check_slices(kernels);
+        check_headers();
+    }
+}
+
+/// Headers of matrices whose arrays are longer than an address is, and of the largest ones that are not.
+fn check_headers() {
+    let max = MAX_DIM as u32;
+    for (pattern, cols, panel_cols, groups, too_large) in [
+        (1, max, max, 1 << 30, true),
+        (1, max, max, 1 << 26, true),
+        (1, max, max, (1 << 26) - 1, false),
+        (2, max, 1024, 1 << 26, true),
+        (2, max, 1024, (1 << 26) - 1, false),
+        (2, max, 4, 0, true),
+        (2, 4 * 1024, 4, 0, true),
+        (2, 4 * 1023, 4, 0, false),
+    ] {
+        let mut header = [0; 16];
+        header[..5].copy_from_slice(&[pattern, max, cols, panel_cols, groups]);
+        let error = PackedMatrix::validate(bytemuck::cast_slice(&header)).unwrap_err().to_string();
+        let expected = if too_large { "address space" } else { "length differs" };
+        assert!(error.contains(expected), "{header:?}: {error}");
     }
 }
 
