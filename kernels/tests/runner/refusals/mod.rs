@@ -22,13 +22,16 @@ use super::LANES;
 /// Numbers of lanes that no tile has.
 const OTHER_LANES: [usize; 12] = [0, 1, 4, 8, 15, 17, 24, 40, 63, 65, 80, 128];
 
+/// Makes a call of these kernels with operands of these sizes.
+type Run = dyn Fn(&dyn Kernels, &[usize]) -> Result<(), ShapeError>;
+
 /// A call of a kernel: the name, what its sizes mean, and the call with other sizes in their place.
 pub struct Call {
     kernel: &'static str,
     sizes: Vec<Size>,
     /// Other sizes of a call that fit each other, and whether they are to be refused nevertheless.
     others: Vec<(Vec<usize>, bool)>,
-    run: Box<dyn Fn(&dyn Kernels, &[usize]) -> Result<(), ShapeError>>,
+    run: Box<Run>,
 }
 
 /// An argument's size, or a number among the arguments.
