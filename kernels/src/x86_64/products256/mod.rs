@@ -35,8 +35,8 @@ pub(super) trait Dot: Vector {
     /// Bytes in [0, 255].
     fn unsigned(self, x: Self::I32) -> Self::X;
 
-    /// [`output_block::strips`] in a function of its own that enables the token's features. (All four numbers of lanes in
-    /// one function take 6 % longer with AVX2.)
+    /// [`output_block::strips`] in a function of its own that enables the token's features, so that the compiler allocates
+    /// registers for each number of lanes by itself.
     ///
     /// # Safety
     /// The features must be there, which the token proves.
