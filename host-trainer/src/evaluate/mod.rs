@@ -3,7 +3,6 @@
 mod outputs;
 mod predict;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -122,7 +121,7 @@ impl Network {
         tokenizer.check(&config).with_context(|| directory.display().to_string())?;
         let parameters = checkpoint::load_fine_tuned(directory, &config)?;
         let variables = Variables::frozen(&config, parameters, device)?;
-        let model = BertForQuestionAnswering::new(&config, &variables, &BTreeMap::new())?;
+        let model = BertForQuestionAnswering::new(&config, variables.builder())?;
         Ok(Network { config, tokenizer, model })
     }
 }
