@@ -7,7 +7,7 @@ mod predict;
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use blockspan_squad::{Dataset, Prediction, Report, Scores, twins};
 use candle_core::Device;
 
