@@ -7,7 +7,6 @@
 //!
 //! Answers a line with a number of steps by a line with the seconds they took and the loss of the last one.
 
-use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::Path;
 use std::time::Instant;
@@ -56,7 +55,7 @@ fn main() -> Result<()> {
     let config = Config::read(directory)?;
     let parameters = checkpoint::load(directory, &config, 0)?.0;
     let variables = Variables::trained(&config, &parameters, &Device::Cpu, |_| true)?;
-    let model = BertForQuestionAnswering::new(&config, &variables, &BTreeMap::new())?;
+    let model = BertForQuestionAnswering::new(&config, variables.builder())?;
     let mut optimizer = AdamW::new(variables.vars(), AdamWOptions::default())?;
     let batch = batch(windows, tokens, config.vocab_size)?;
     let weights = Weights { distill: 0.0, temperature: 1.0, hidden: 0.0 };

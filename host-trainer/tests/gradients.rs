@@ -51,7 +51,7 @@ fn gradients(setup: &Setup, scalar: &Tensor) -> Result<BTreeMap<String, Vec<f32>
 fn every_parameter_receives_a_finite_non_zero_gradient() -> Result<()> {
     let setup = setup()?;
     for quantized in [false, true] {
-        let model = BertForQuestionAnswering::new(&setup.config, &setup.variables, &BTreeMap::new())?;
+        let model = BertForQuestionAnswering::new(&setup.config, setup.variables.builder())?;
         let output = model.with_quantization(quantized).forward(&setup.batch.input)?;
         // Squares, not the training loss: that ignores what adds the same to all logits (the last biases).
         let squares = (output.start_logits.sqr()?.mean_all()? + output.end_logits.sqr()?.mean_all()?)?;
@@ -78,20 +78,26 @@ fn a_pruned_weight_receives_none() -> Result<()> {
     let weight = setup.variables.get(&name)?;
     let mask: Vec<f32> = (0..weight.elem_count()).map(|i| if i % 3 == 0 { 0.0 } else { 1.0 }).collect();
     let masks = [(name.clone(), Tensor::from_slice(&mask, weight.shape(), &Device::Cpu)?)].into();
-    let model = BertForQuestionAnswering::new(&setup.config, &setup.variables, &masks)?;
+    let mut model = BertForQuestionAnswering::new(&setup.config, setup.variables.builder())?;
+    model.set_masks(&masks);
     let output = model.forward(&setup.batch.input)?;
     let gradient = &gradients(&setup, &loss(&output, None, &setup.batch, WEIGHTS)?)?[&name];
     assert!(gradient.iter().zip(&mask).all(|(g, m)| (*m != 0.0) || *g == 0.0));
     assert!(gradient.iter().filter(|g| **g != 0.0).count() > gradient.len() / 3);
+    // Masks that are set later replace these.
+    model.set_masks(&BTreeMap::new());
+    let output = model.forward(&setup.batch.input)?;
+    let gradient = &gradients(&setup, &loss(&output, None, &setup.batch, WEIGHTS)?)?[&name];
+    assert!(gradient.iter().zip(&mask).any(|(g, m)| *m == 0.0 && *g != 0.0));
     Ok(())
 }
 
 #[test]
 fn a_teacher_is_not_trained_and_equal_hidden_states_cost_nothing() -> Result<()> {
     let setup = setup()?;
-    let model = BertForQuestionAnswering::new(&setup.config, &setup.variables, &BTreeMap::new())?;
+    let model = BertForQuestionAnswering::new(&setup.config, setup.variables.builder())?;
     let frozen = Variables::frozen(&setup.config, common::random_parameters(&setup.config, 1), &Device::Cpu)?;
-    let teacher = BertForQuestionAnswering::new(&setup.config, &frozen, &BTreeMap::new())?;
+    let teacher = BertForQuestionAnswering::new(&setup.config, frozen.builder())?;
     let (output, target) = (model.forward(&setup.batch.input)?, teacher.forward(&setup.batch.input)?);
     assert!(!target.start_logits.track_op());
     let weights = Weights { distill: 1.0, ..WEIGHTS };
@@ -103,7 +109,7 @@ fn a_teacher_is_not_trained_and_equal_hidden_states_cost_nothing() -> Result<()>
 #[test]
 fn padding_changes_nothing() -> Result<()> {
     let setup = setup()?;
-    let model = BertForQuestionAnswering::new(&setup.config, &setup.variables, &BTreeMap::new())?;
+    let model = BertForQuestionAnswering::new(&setup.config, setup.variables.builder())?;
     let padded = model.forward(&setup.batch.input)?;
     let lengths: Vec<usize> =
         setup.batch.input.attention_mask.sum(1)?.to_vec1::<f32>()?.iter().map(|&n| n as usize).collect();

@@ -2,8 +2,6 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
 use blockspan_trainer::model::{BertForQuestionAnswering, Input, Variables};
 use blockspan_trainer::train::optimizer::{AdamW, AdamWOptions, Gradients};
@@ -27,7 +25,7 @@ fn weights_and_gradients_stay_f32_and_close_to_those_of_f32_products() -> Result
     let config = common::write_base(root.path(), 1);
     let parameters = common::random_parameters(&config, 1);
     let variables = Variables::trained(&config, &parameters, &Device::Cpu, |_| true)?;
-    let model = || BertForQuestionAnswering::new(&config, &variables, &BTreeMap::new());
+    let model = || BertForQuestionAnswering::new(&config, variables.builder());
     let (whole, half) = (model()?, model()?.with_dtype(DType::F16));
     let (expected, value) = (scalar(&whole)?, scalar(&half)?);
     let (a, b) = (expected.to_scalar::<f32>()?, value.to_scalar::<f32>()?);

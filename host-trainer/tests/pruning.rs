@@ -51,7 +51,7 @@ impl Setup {
 
     /// The network's start logits as they are now.
     fn logits(&self) -> Result<Vec<f32>> {
-        let model = BertForQuestionAnswering::new(&self.config, &self.variables, &Default::default())?;
+        let model = BertForQuestionAnswering::new(&self.config, self.variables.builder())?;
         Ok(model.forward(&self.batch)?.start_logits.flatten_all()?.to_vec1()?)
     }
 

@@ -17,7 +17,7 @@ fn trainer_logits_equal_the_reference_within_1e_4() -> Result<()> {
         let config = Config::read(&directory)?;
         let (parameters, _) = checkpoint::load(&directory, &config, 0)?;
         let variables = Variables::frozen(&config, parameters, &Device::Cpu)?;
-        let model = BertForQuestionAnswering::new(&config, &variables, &Default::default())?;
+        let model = BertForQuestionAnswering::new(&config, variables.builder())?;
         let golden = Golden::read(name)?;
         for (pair, expected) in golden.pairs.iter().zip(&golden.logits) {
             let (ids, types) = (pair.input_ids.clone(), pair.token_type_ids.clone());
@@ -97,7 +97,7 @@ fn the_quantized_forward_pass_is_the_engines() -> Result<()> {
             let (starts, ends) = session.logits(&ids(pair))?;
             let engine: Vec<f32> = starts.iter().chain(ends).copied().collect();
             for (quantized, squares) in [false, true].into_iter().zip(&mut squares) {
-                let model = BertForQuestionAnswering::new(&config, &variables, &Default::default())?;
+                let model = BertForQuestionAnswering::new(&config, variables.builder())?;
                 let (ids, types) = (pair.input_ids.clone(), pair.token_type_ids.clone());
                 let mask = vec![1.0; ids.len()];
                 let input = Input::new(ids, types, mask, 1, &Device::Cpu)?;

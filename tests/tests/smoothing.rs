@@ -51,7 +51,7 @@ fn outliers_do_not_take_the_steps_from_other_features() -> Result<()> {
     let config = with_outliers(directory.path())?;
     let (parameters, _) = checkpoint::load(directory.path(), &config, 0)?;
     let variables = Variables::frozen(&config, parameters, &Device::Cpu)?;
-    let model = BertForQuestionAnswering::new(&config, &variables, &Default::default())?;
+    let model = BertForQuestionAnswering::new(&config, variables.builder())?;
     let golden = Golden::read("output-block")?;
     let mut distances = Vec::new();
     for calibration in [Calibration::Off, Calibration::OwnTexts, Calibration::File(fixture(OWN_TEXTS))] {

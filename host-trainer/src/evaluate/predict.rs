@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use blockspan_engine::span::{Candidate, SpanPool, Window};
 use blockspan_squad::{Dataset, NullLogits, Prediction, Span};
 
-use super::{EvaluateOptions, Logits};
+use super::logits::Logits;
+use super::options::EvaluateOptions;
 use crate::features::Feature;
 
 /// The answer to each question, from the logits of its windows.

@@ -2,53 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
+use candle_nn::{Module, VarBuilder};
 
-use super::Variables;
-use super::layer::{DropoutRates, Dropouts, Layer, LayerNorm, Linear};
+use super::dropout::{DropoutRates, Dropouts};
+use super::embeddings::Embeddings;
+use super::input::Input;
+use super::layer::Layer;
+use super::modules::MaskedLinear;
 use crate::config::{Config, HEAD_WEIGHT, layer_prefix};
 use crate::ops;
-use crate::quantization::{Grid, Smoothing};
-
-/// Added to the score of a padding key; its probability is then exactly 0.
-const PADDING_BIAS: f64 = -1e9;
-
-/// A batch of sequences, padded to the same length; all tensors are `[batch, tokens]`.
-pub struct Input {
-    /// Vocabulary ids, u32.
-    pub input_ids: Tensor,
-    /// 0 for the question, 1 for the passage, u32.
-    pub token_type_ids: Tensor,
-    /// 1 for a token, 0 for padding, f32.
-    pub attention_mask: Tensor,
-}
-
-impl Input {
-    /// Makes a batch of row-major `[batch, tokens]` values.
-    ///
-    /// # Errors
-    /// Lengths that do not fit, or a failure of the device.
-    pub fn new(
-        input_ids: Vec<u32>,
-        token_type_ids: Vec<u32>,
-        attention_mask: Vec<f32>,
-        batch: usize,
-        device: &Device,
-    ) -> Result<Self> {
-        let shape = (batch, input_ids.len() / batch.max(1));
-        Ok(Input {
-            input_ids: Tensor::from_vec(input_ids, shape, device)?,
-            token_type_ids: Tensor::from_vec(token_type_ids, shape, device)?,
-            attention_mask: Tensor::from_vec(attention_mask, shape, device)?,
-        })
-    }
-
-    /// What is added to the scores of each key.
-    fn bias(&self) -> Result<Tensor> {
-        Ok(self.attention_mask.affine(-PADDING_BIAS, PADDING_BIAS)?)
-    }
-}
+use crate::quantization::Smoothing;
 
 /// What the network says of a batch.
 pub struct Output {
@@ -62,47 +27,36 @@ pub struct Output {
 
 /// A BERT encoder with a linear map from each token to a start and an end logit.
 pub struct BertForQuestionAnswering {
-    words: Tensor,
-    positions: Tensor,
-    token_types: Tensor,
-    embedding_norm: LayerNorm,
+    embeddings: Embeddings,
     layers: Vec<Layer>,
-    head: Linear,
-    max_tokens: usize,
+    qa_outputs: MaskedLinear,
+    device: Device,
     dtype: DType,
     quantized: bool,
 }
 
 impl BertForQuestionAnswering {
-    /// Builds the network over `variables`, whose later changes it sees; for `masks` see [`Self::set_masks`].
+    /// Builds the network over the variables of `vb`, by their Hugging Face names. It sees later changes of trained
+    /// variables.
     ///
     /// # Errors
-    /// A parameter that is missing.
-    pub fn new(config: &Config, variables: &Variables, masks: &BTreeMap<String, Tensor>) -> Result<Self> {
-        let embedding = |part: &str| -> Result<Tensor> {
-            Ok(variables.get(&format!("bert.embeddings.{part}.weight"))?.clone())
-        };
-        let mut model = BertForQuestionAnswering {
-            words: embedding("word_embeddings")?,
-            positions: embedding("position_embeddings")?,
-            token_types: embedding("token_type_embeddings")?,
-            embedding_norm: LayerNorm::new(variables, "bert.embeddings.LayerNorm", config.layer_norm_eps)?,
-            layers: (0..config.num_hidden_layers)
-                .map(|index| Layer::new(config, variables, index))
-                .collect::<Result<_>>()?,
-            head: Linear::new(variables, "qa_outputs")?,
-            max_tokens: config.max_position_embeddings,
+    /// A variable that is missing or of another shape.
+    pub fn new(config: &Config, vb: VarBuilder<'_>) -> Result<Self> {
+        let encoder = |index: usize| Layer::new(config, index, &vb.pp(layer_prefix(index)));
+        Ok(BertForQuestionAnswering {
+            embeddings: Embeddings::new(config, &vb.pp("bert.embeddings"))?,
+            layers: (0..config.num_hidden_layers).map(encoder).collect::<Result<_>>()?,
+            qa_outputs: MaskedLinear::new(config.hidden_size, 2, vb.pp("qa_outputs"))?,
+            device: vb.device().clone(),
             dtype: DType::F32,
             quantized: false,
-        };
-        model.set_masks(masks);
-        Ok(model)
+        })
     }
 
     /// Multiplies weights with masks from now on, in place of those before: `masks` maps the names of pruned weights
     /// to tensors of 0 and 1 of their shape.
     pub fn set_masks(&mut self, masks: &BTreeMap<String, Tensor>) {
-        self.head.mask = masks.get(HEAD_WEIGHT).cloned();
+        self.qa_outputs.mask = masks.get(HEAD_WEIGHT).cloned();
         for (index, layer) in self.layers.iter_mut().enumerate() {
             for (part, linear) in layer.linears_mut() {
                 linear.mask = masks.get(&format!("{}.{part}.weight", layer_prefix(index))).cloned();
@@ -130,14 +84,13 @@ impl BertForQuestionAnswering {
     /// # Errors
     /// A failure of the device.
     pub fn with_smoothing(mut self, smoothing: &Smoothing) -> Result<Self> {
-        let device = self.words.device().clone();
         let before = |index: usize, part: &str| {
             let factors = smoothing.before(&format!("{}.{part}.weight", layer_prefix(index)));
-            factors.map(|factors| Tensor::new(factors, &device)).transpose()
+            factors.map(|factors| Tensor::new(factors, &self.device)).transpose()
         };
         for (index, layer) in self.layers.iter_mut().enumerate() {
             layer.smoothing = before(index, "attention.self.query")?;
-            layer.inner_smoothing = before(index, "intermediate.dense")?;
+            layer.intermediate_smoothing = before(index, "intermediate.dense")?;
         }
         Ok(self)
     }
@@ -171,7 +124,7 @@ impl BertForQuestionAnswering {
             x = layer.forward(&x, &bias, dropouts)?;
             hidden_states.push(x.clone());
         }
-        let logits = self.head.forward(&x, false, None)?.to_dtype(DType::F32)?;
+        let logits = self.qa_outputs.forward(&x)?.to_dtype(DType::F32)?;
         Ok(Output {
             start_logits: logits.narrow(2, 0, 1)?.squeeze(2)?,
             end_logits: logits.narrow(2, 1, 1)?.squeeze(2)?,
@@ -215,23 +168,6 @@ impl BertForQuestionAnswering {
 
     /// The input of the first layer.
     fn embed(&self, input: &Input) -> Result<Tensor> {
-        let (batch, tokens) = input.input_ids.dims2()?;
-        ensure!(
-            tokens <= self.max_tokens,
-            "{tokens} tokens exceed the model's {}; lower --max-seq-len",
-            self.max_tokens
-        );
-        let select = |table: &Tensor, ids: &Tensor| table.index_select(&ids.flatten_all()?, 0);
-        let mut words = select(&self.words, &input.input_ids)?;
-        let (mut token_types, mut positions) =
-            (select(&self.token_types, &input.token_type_ids)?, self.positions.narrow(0, 0, tokens)?);
-        if self.quantized {
-            words = ops::quantize_rows(&words, words.dim(1)?, Grid::Weights)?;
-            // Stored as halves; straight through too, since small gradients would vanish as halves.
-            let halved = |x: &Tensor| x + (x.to_dtype(DType::F16)?.to_dtype(DType::F32)? - x)?.detach();
-            (token_types, positions) = (halved(&token_types)?, halved(&positions)?);
-        }
-        let summed = (words + token_types)?.reshape((batch, tokens, ()))?.broadcast_add(&positions)?;
-        Ok(self.embedding_norm.forward(&summed)?.to_dtype(self.dtype)?)
+        Ok(self.embeddings.forward(input, self.quantized)?.to_dtype(self.dtype)?)
     }
 }

@@ -1,142 +1,59 @@
-//! An encoder layer and its parts, in floats or as the packed model computes them.
+//! An encoder layer, in floats or as the packed model computes it.
 
 use anyhow::Result;
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
+use candle_nn::{Module, VarBuilder};
 
-use super::Variables;
-use crate::config::{Config, layer_prefix};
-use crate::ops::{self, Dropout, derive_key};
+use super::dropout::Dropouts;
+use super::modules::{LayerNorm, MaskedLinear};
+use crate::config::Config;
+use crate::ops;
 use crate::quantization::Grid;
-
-/// The shares of values that training drops by chance.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct DropoutRates {
-    /// Of the embeddings and of what attention and feed-forward add to the hidden states
-    /// (`hidden_dropout_prob`).
-    pub hidden: f64,
-    /// Of the attention probabilities (`attention_probs_dropout_prob`).
-    pub attention: f64,
-}
-
-/// What a forward pass drops: its rates, and a key from which all choices follow.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Dropouts {
-    pub rates: DropoutRates,
-    pub key: u64,
-}
-
-/// Places of a layer where values are dropped; embeddings count as a layer of their own, the first.
-const PLACES: u64 = 3;
-
-impl Dropouts {
-    pub fn hidden(self, layer: usize, place: u64) -> Option<Dropout> {
-        Dropout::new(self.rates.hidden, derive_key(self.key, PLACES * layer as u64 + place))
-    }
-
-    pub fn attention(self, layer: usize) -> Option<Dropout> {
-        Dropout::new(self.rates.attention, derive_key(self.key, PLACES * layer as u64))
-    }
-}
-
-/// A linear map whose weights may be masked.
-pub(super) struct Linear {
-    weight: Tensor,
-    /// 1 for a weight that is kept, 0 for one that is pruned.
-    pub mask: Option<Tensor>,
-    bias: Tensor,
-}
-
-impl Linear {
-    pub fn new(variables: &Variables, name: &str) -> Result<Self> {
-        Ok(Linear {
-            mask: None,
-            weight: variables.get(&format!("{name}.weight"))?.clone(),
-            bias: variables.get(&format!("{name}.bias"))?.clone(),
-        })
-    }
-
-    /// `smoothing` is what `x` was divided by, if it is quantized.
-    pub fn forward(&self, x: &Tensor, quantized: bool, smoothing: Option<&Tensor>) -> Result<Tensor> {
-        // The mask is part of the graph, so that a pruned weight receives no gradient.
-        let mut weight = match &self.mask {
-            Some(mask) => (&self.weight * mask)?,
-            None => self.weight.clone(),
-        };
-        if quantized {
-            if let Some(smoothing) = smoothing {
-                weight = weight.broadcast_mul(smoothing)?;
-            }
-            weight = ops::quantize_rows(&weight, weight.dim(1)?, Grid::Weights)?;
-        }
-        Ok(ops::linear(x, &weight.to_dtype(x.dtype())?, &self.bias.to_dtype(x.dtype())?)?)
-    }
-}
-
-pub(super) struct LayerNorm {
-    weight: Tensor,
-    bias: Tensor,
-    eps: f64,
-}
-
-impl LayerNorm {
-    pub fn new(variables: &Variables, name: &str, eps: f64) -> Result<Self> {
-        Ok(LayerNorm {
-            weight: variables.get(&format!("{name}.weight"))?.clone(),
-            bias: variables.get(&format!("{name}.bias"))?.clone(),
-            eps,
-        })
-    }
-
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        // Sums of squares lose too much in 16 bits.
-        let normal = ops::layer_norm(&x.to_dtype(DType::F32)?, &self.weight, &self.bias, self.eps)?;
-        Ok(normal.to_dtype(x.dtype())?)
-    }
-}
 
 pub(super) struct Layer {
     /// Its number among the places that drop values, from 1.
     number: usize,
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    attention_dense: Linear,
+    query: MaskedLinear,
+    key: MaskedLinear,
+    value: MaskedLinear,
+    attention_dense: MaskedLinear,
     attention_norm: LayerNorm,
-    intermediate_dense: Linear,
-    output_dense: Linear,
+    intermediate_dense: MaskedLinear,
+    output_dense: MaskedLinear,
     output_norm: LayerNorm,
     heads: usize,
     pub quantized: bool,
     /// What the inputs of the query, key and value maps are divided by before they are rounded, `[hidden]`.
     pub smoothing: Option<Tensor>,
     /// What the intermediate map's input is divided by.
-    pub inner_smoothing: Option<Tensor>,
+    pub intermediate_smoothing: Option<Tensor>,
 }
 
 impl Layer {
-    pub fn new(config: &Config, variables: &Variables, index: usize) -> Result<Self> {
-        let prefix = layer_prefix(index);
-        let linear = |part: &str| Linear::new(variables, &format!("{prefix}.{part}"));
-        let norm = |part: &str| LayerNorm::new(variables, &format!("{prefix}.{part}"), config.layer_norm_eps);
+    /// The layer number `index`, from 0, whose variables `vb` holds.
+    pub fn new(config: &Config, index: usize, vb: &VarBuilder<'_>) -> Result<Self> {
+        let (hidden, intermediate) = (config.hidden_size, config.intermediate_size);
+        let linear = |part: &str, inputs, outputs| MaskedLinear::new(inputs, outputs, vb.pp(part));
+        let norm = |part: &str| LayerNorm::new(hidden, config.layer_norm_eps, &vb.pp(part));
         Ok(Layer {
             number: index + 1,
-            query: linear("attention.self.query")?,
-            key: linear("attention.self.key")?,
-            value: linear("attention.self.value")?,
-            attention_dense: linear("attention.output.dense")?,
+            query: linear("attention.self.query", hidden, hidden)?,
+            key: linear("attention.self.key", hidden, hidden)?,
+            value: linear("attention.self.value", hidden, hidden)?,
+            attention_dense: linear("attention.output.dense", hidden, hidden)?,
             attention_norm: norm("attention.output.LayerNorm")?,
-            intermediate_dense: linear("intermediate.dense")?,
-            output_dense: linear("output.dense")?,
+            intermediate_dense: linear("intermediate.dense", hidden, intermediate)?,
+            output_dense: linear("output.dense", intermediate, hidden)?,
             output_norm: norm("output.LayerNorm")?,
             heads: config.num_attention_heads,
             quantized: false,
             smoothing: None,
-            inner_smoothing: None,
+            intermediate_smoothing: None,
         })
     }
 
     /// The linear maps, by their names within the layer.
-    pub fn linears_mut(&mut self) -> [(&'static str, &mut Linear); 6] {
+    pub fn linears_mut(&mut self) -> [(&'static str, &mut MaskedLinear); 6] {
         [
             ("attention.self.query", &mut self.query),
             ("attention.self.key", &mut self.key),
@@ -184,28 +101,29 @@ impl Layer {
         Ok(ops::quantize_rows(x, x.dim(2)?, grid)?)
     }
 
-    fn map(&self, map: &Linear, operand: &Tensor, smoothing: Option<&Tensor>) -> Result<Tensor> {
-        map.forward(operand, self.quantized, smoothing)
+    /// `smoothing` is what the operand was divided by, if it is quantized.
+    fn map(&self, map: &MaskedLinear, operand: &Tensor, smoothing: Option<&Tensor>) -> Result<Tensor> {
+        Ok(if self.quantized { map.forward_quantized(operand, smoothing)? } else { map.forward(operand)? })
     }
 
     /// The attention half: the input of the intermediate map.
     pub fn attention_output(&self, x: &Tensor, context: &Tensor, dropouts: Dropouts) -> Result<Tensor> {
         let added = self.map(&self.attention_dense, &self.operand(context, None)?, None)?;
         let added = ops::dropout(&added, dropouts.hidden(self.number, 1))?;
-        self.attention_norm.forward(&(added + x)?)
+        Ok(self.attention_norm.forward(&(added + x)?)?)
     }
 
     /// What the feed-forward half holds, the input of its output map.
     pub fn intermediate(&self, x: &Tensor) -> Result<Tensor> {
-        let smoothing = self.inner_smoothing.as_ref();
-        let inner = self.map(&self.intermediate_dense, &self.operand(x, smoothing)?, smoothing)?;
-        Ok(ops::gelu(&inner, self.quantized)?)
+        let smoothing = self.intermediate_smoothing.as_ref();
+        let intermediate = self.map(&self.intermediate_dense, &self.operand(x, smoothing)?, smoothing)?;
+        Ok(ops::gelu(&intermediate, self.quantized)?)
     }
 
     /// The feed-forward half: the input of the next layer.
     pub fn output(&self, x: &Tensor, intermediate: &Tensor, dropouts: Dropouts) -> Result<Tensor> {
         let added = self.map(&self.output_dense, &self.rounded(intermediate, Grid::Gelu)?, None)?;
         let added = ops::dropout(&added, dropouts.hidden(self.number, 2))?;
-        self.output_norm.forward(&(added + x)?)
+        Ok(self.output_norm.forward(&(added + x)?)?)
     }
 }

@@ -1,9 +1,14 @@
-//! A differentiable BERT with a question-answering head.
+//! A differentiable BERT with a question-answering head, of the modules of candle-nn as far as these can train it.
 
 mod bert;
+mod dropout;
+mod embeddings;
+mod input;
 mod layer;
+mod modules;
 mod variables;
 
-pub use bert::{BertForQuestionAnswering, Input, Output};
-pub use layer::DropoutRates;
+pub use bert::{BertForQuestionAnswering, Output};
+pub use dropout::DropoutRates;
+pub use input::Input;
 pub use variables::Variables;

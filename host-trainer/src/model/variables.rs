@@ -1,9 +1,10 @@
-//! The parameters of a network as tensors, and the masks of those that are pruned.
+//! The parameters of a network as tensors.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use candle_core::{Device, Tensor, Var};
+use candle_core::{DType, Device, Tensor, Var};
+use candle_nn::VarBuilder;
 
 use crate::checkpoint::Parameters;
 use crate::config::Config;
@@ -11,7 +12,9 @@ use crate::config::Config;
 /// The parameters of a network on a device, by Hugging Face name.
 pub struct Variables {
     tensors: BTreeMap<String, Tensor>,
+    /// Ordered, unlike a [`candle_nn::VarMap`]: sums over all of them, as the gradient's norm, must not change.
     trained: BTreeMap<String, Var>,
+    device: Device,
 }
 
 impl Variables {
@@ -25,7 +28,7 @@ impl Variables {
             let values = parameters.remove(&name).with_context(|| format!("{name} is missing"))?;
             tensors.insert(name, Tensor::from_vec(values, shape, device)?);
         }
-        Ok(Variables { tensors, trained: BTreeMap::new() })
+        Ok(Variables { tensors, trained: BTreeMap::new(), device: device.clone() })
     }
 
     /// Parameters of which those that `train` picks by name are trained.
@@ -45,6 +48,13 @@ impl Variables {
             variables.trained.insert(name.clone(), var);
         }
         Ok(variables)
+    }
+
+    /// What builds a network over these parameters, by their names. Unlike that of a [`candle_nn::VarMap`], it makes
+    /// no variable that is missing.
+    pub fn builder(&self) -> VarBuilder<'static> {
+        let tensors = self.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.clone()));
+        VarBuilder::from_tensors(tensors.collect(), DType::F32, &self.device)
     }
 
     /// The tensor of a parameter.

@@ -1,6 +1,7 @@
 //! The operations written with candle's own differentiable operations: their definition.
 
 use candle_core::{D, DType, Result, Tensor};
+use candle_nn::Module;
 
 use super::dropout::Dropout;
 use super::round::{composed_probabilities, composed_scores};
@@ -10,11 +11,7 @@ use super::round::{composed_probabilities, composed_scores};
 /// # Errors
 /// As there.
 pub fn linear(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
-    let (out_features, in_features) = w.dims2()?;
-    let mut shape = x.dims().to_vec();
-    shape.pop();
-    shape.push(out_features);
-    x.reshape(((), in_features))?.matmul(&w.t()?)?.broadcast_add(b)?.reshape(shape)
+    candle_nn::Linear::new(w.clone(), Some(b.clone())).forward(x)
 }
 
 /// See [`super::gelu`].
@@ -85,7 +82,7 @@ pub fn softmax(x: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// A failure of the device.
 pub fn log_softmax(x: &Tensor) -> Result<Tensor> {
-    // The maximum only shifts: its gradient cancels, so it is cut from the graph.
+    // The maximum only shifts: its gradient cancels, so it is cut from the graph (candle_nn's is not).
     let shifted = x.broadcast_sub(&x.max_keepdim(D::Minus1)?.detach())?;
     shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)
 }

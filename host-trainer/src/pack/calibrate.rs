@@ -1,6 +1,5 @@
 //! The ranges of the activations, from a few windows of text.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
@@ -53,7 +52,7 @@ pub fn smoothing(
     ensure!(!all.is_empty(), "--calibration: the file holds no question");
     let parameters = checkpoint::load_fine_tuned(directory, config)?;
     let variables = Variables::frozen(config, parameters, &Device::Cpu)?;
-    let model = BertForQuestionAnswering::new(config, &variables, &BTreeMap::new())?;
+    let model = BertForQuestionAnswering::new(config, variables.builder())?;
     let batches = calibration::smoothing_batches(&all, tokenizer.pad, &Device::Cpu)?;
     calibration::measure_smoothing(&model, &variables, &batches)
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use super::Masks;
+use super::masks::Masks;
 use crate::checkpoint::Parameters;
 use crate::config::{Config, Matrix};
 use crate::prune::pattern::{BLOCK, Blocks, Census, Pattern, detect};

@@ -6,9 +6,11 @@ use anyhow::{Context, Result, ensure};
 use candle_core::{D, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::masks::Masks;
 use super::obs::{Inputs, Problem};
+use super::ramp::Ramp;
 use super::score::{self, PRUNED, Scope, Score};
-use super::{Masks, Ramp};
+use crate::checkpoint::Parameters;
 use crate::config::{Config, Matrix};
 use crate::model::{BertForQuestionAnswering, Input, Variables};
 use crate::prune::pattern::{BLOCK, Blocks, Pattern};
@@ -256,7 +258,7 @@ impl Pruner {
         mut f: impl FnMut(&Matrix, &Problem<'_>) -> Result<()>,
     ) -> Result<()> {
         // Pruned weights are 0 themselves, so no masks are needed here.
-        let model = BertForQuestionAnswering::new(&self.config, variables, &BTreeMap::new())?;
+        let model = BertForQuestionAnswering::new(&self.config, variables.builder())?;
         let matrices: BTreeMap<String, Matrix> =
             self.config.prunable().into_iter().map(|matrix| (matrix.name.clone(), matrix)).collect();
         model.visit_inputs(&self.calibration, |names, inputs| {
@@ -273,6 +275,16 @@ impl Pruner {
             Ok(())
         })
     }
+}
+
+/// Masks for all encoder matrices, each pruned to `sparsity` on its own, by magnitude.
+///
+/// # Errors
+/// A sparsity out of range, or a matrix that cannot be cut into blocks; the message names it.
+pub fn one_shot(config: &Config, parameters: &Parameters, pattern: Pattern, sparsity: f64) -> Result<Masks> {
+    let variables = Variables::trained(config, parameters, &Device::Cpu, |_| true)?;
+    let mut pruner = Pruner::new(config, Plan::one_shot(pattern, sparsity), Vec::new())?;
+    Ok(pruner.before_step(0, 0.0, &variables, &Masks::new())?.unwrap_or_default())
 }
 
 /// Σ x·xᵀ over the tokens of all batches, padding left out.

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use candle_core::{D, DType, Tensor};
+use candle_nn::loss::nll;
 
 use crate::features::Batch;
 use crate::model::Output;
@@ -55,7 +56,7 @@ pub fn loss(output: &Output, teacher: Option<&Output>, batch: &Batch, weights: W
 
 /// Mean over the rows of −log p(label).
 fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
-    Ok(log_softmax(logits)?.gather(&labels.unsqueeze(1)?, D::Minus1)?.mean_all()?.neg()?)
+    Ok(nll(&log_softmax(logits)?, labels)?)
 }
 
 /// T² · KL(teacher ‖ student) of the distributions at temperature T, mean over the rows.

@@ -1,6 +1,5 @@
 //! What a run reads before its first step.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
@@ -115,5 +114,5 @@ pub(super) fn load_teacher(
     );
     let parameters = checkpoint::load_fine_tuned(path, &config)?;
     let variables = Variables::frozen(&config, parameters, device)?;
-    Ok(BertForQuestionAnswering::new(&config, &variables, &BTreeMap::new())?.with_dtype(options.dtype))
+    Ok(BertForQuestionAnswering::new(&config, variables.builder())?.with_dtype(options.dtype))
 }

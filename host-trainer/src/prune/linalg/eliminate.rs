@@ -5,7 +5,7 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::Mat;
+use super::matrix::Mat;
 use super::strips::{HEIGHT, WIDTH, tile};
 
 /// Rows of a panel.
@@ -154,7 +154,7 @@ fn substitute<S: Simd>(simd: S, factor: &Factor, strip: &mut Strip) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{dot, solve_upper};
+    use super::super::matrix::{dot, solve_upper};
     use super::*;
 
     /// B·Bᵀ + I with B of small integers, by its definition; `columns` beyond it hold other integers.

@@ -4,86 +4,11 @@
 //! Each sum has one order, whatever the vector width and the number of threads.
 
 mod eliminate;
+mod matrix;
 mod strips;
 
 pub(super) use eliminate::{Right, eliminate};
+#[cfg(test)]
+pub(super) use matrix::dot;
+pub(super) use matrix::{Mat, inverse_form, solve_upper};
 pub(super) use strips::{Strips, product};
-
-use crate::ops::vectorized;
-
-/// A square or rectangular row-major matrix.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Mat {
-    pub(super) rows: usize,
-    pub(super) columns: usize,
-    pub(super) values: Vec<f64>,
-}
-
-impl Mat {
-    pub(super) fn zeros(rows: usize, columns: usize) -> Self {
-        Mat { rows, columns, values: vec![0.0; rows * columns] }
-    }
-
-    pub(super) fn row(&self, row: usize) -> &[f64] {
-        &self.values[row * self.columns..(row + 1) * self.columns]
-    }
-
-    pub(super) fn row_mut(&mut self, row: usize) -> &mut [f64] {
-        &mut self.values[row * self.columns..(row + 1) * self.columns]
-    }
-
-    pub(super) fn at(&self, row: usize, column: usize) -> f64 {
-        self.values[row * self.columns + column]
-    }
-}
-
-/// Independent partial sums, enough to keep vector registers busy.
-const LANES: usize = 16;
-
-/// The dot product of two slices.
-#[inline(always)]
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut sums = [0.0f64; LANES];
-    let (a_main, b_main) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let tail: f64 = a_main.remainder().iter().zip(b_main.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in a_main.zip(b_main) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    sums.iter().sum::<f64>() + tail
-}
-
-/// `x` such that `U·x = b`, in place; `U` is the upper triangle of the first columns of `upper`.
-pub(super) fn solve_upper(upper: &Mat, b: &mut [f64]) {
-    let n = b.len();
-    vectorized(
-        #[inline(always)]
-        || {
-            for i in (0..n).rev() {
-                let row = &upper.row(i)[..n];
-                b[i] = (b[i] - dot(&row[i + 1..], &b[i + 1..])) / row[i];
-            }
-        },
-    );
-}
-
-/// `aᵀ·B⁻¹·a` of the first `n` rows and columns of a positive definite `B`, of which the upper triangle counts.
-/// `None` where it is not definite.
-pub(super) fn inverse_form<const N: usize>(mut b: [[f64; N]; N], mut a: [f64; N], n: usize) -> Option<f64> {
-    let mut sum = 0.0;
-    for k in 0..n {
-        let (row, entry) = (b[k], a[k]);
-        let pivot = row[k];
-        if pivot.is_nan() || pivot <= 0.0 {
-            return None;
-        }
-        for i in k + 1..n {
-            let factor = row[i] / pivot;
-            b[i].iter_mut().zip(row).for_each(|(value, above)| *value -= factor * above);
-            a[i] -= factor * entry;
-        }
-        sum += entry * entry / pivot;
-    }
-    Some(sum)
-}

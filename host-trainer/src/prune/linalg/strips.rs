@@ -3,7 +3,7 @@
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::Mat;
+use super::matrix::Mat;
 
 /// Columns of a strip and of a tile.
 pub(super) const WIDTH: usize = 16;

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::Problem;
+use super::problem::Problem;
 use crate::ops::vectorized;
 use crate::prune::linalg::{Mat, Right, eliminate, inverse_form, solve_upper};
 use crate::prune::pattern::BLOCK;

@@ -1,11 +1,13 @@
-use anyhow::Context;
+use anyhow::{Context, Result};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::*;
+use super::group::Group;
+use super::problem::{Inputs, Problem};
+use super::solve::STAGE;
 use crate::prune::linalg::dot;
-use crate::prune::pattern::Blocks;
-use crate::prune::score::{PRUNED, magnitude, mask};
+use crate::prune::pattern::{BLOCK, Blocks, Pattern};
+use crate::prune::score::{PRUNED, kept, magnitude, mask};
 
 const COLUMNS: usize = 24;
 const ROWS: usize = 8;

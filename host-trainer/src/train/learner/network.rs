@@ -36,7 +36,7 @@ impl Network {
         let variables = Variables::trained(&config, parameters, device, |name| {
             !(freeze_embeddings && name.starts_with("bert.embeddings."))
         })?;
-        let model = BertForQuestionAnswering::new(&config, &variables, &BTreeMap::new())?;
+        let model = BertForQuestionAnswering::new(&config, variables.builder())?;
         Ok(Network { config, variables, model, masks: Masks::new(), sparsity: 0.0, smoothing: None })
     }
 

@@ -1,37 +1,31 @@
 //! The page: well-formed as HTML and as XML.
 
 use anyhow::Result;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::RunSummary;
+use super::course::course;
 use super::environment::environment;
-use super::plot::{Curve, FAINT, FIRST, SECOND, plot, range};
 use super::samples::{Sample, samples};
-use crate::train::metrics::Record;
+use super::summary::RunSummary;
 use crate::train::progress::duration;
 
 const STYLE: &str = include_str!("style.css");
 
-/// Smooths the curve of the loss: the weight of the newest step.
-const NEWEST: f64 = 0.05;
+/// Tags without content, closed as XML asks for it.
+const META: &str = "<meta charset=\"utf-8\"/>\n\
+                    <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>";
 
 /// Above this density a cell's background asks for the other color of text.
 const DEEP: f64 = 0.7;
 
-/// Text as it stands between tags and in attributes. XML has no characters for most control codes.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\t' | '\n' | '\r' => escaped.push(' '),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
+/// The same text without control codes, for most of which XML has no characters.
+fn printable(text: &str) -> String {
+    let printable = |c: char| match c {
+        '\t' | '\n' | '\r' => ' ',
+        c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(printable).collect()
 }
 
 /// A whole number with its thousands set apart.
@@ -47,7 +41,7 @@ fn grouped(number: usize) -> String {
 }
 
 pub(super) fn page(run: &RunSummary<'_>) -> Result<String> {
-    let title = escape(&run.out.display().to_string());
+    let title = printable(&run.out.display().to_string());
     let sections = [
         ("course", "Course by step", course(run)?),
         ("density", "Density of the encoder's matrices", density(run)),
@@ -55,18 +49,29 @@ pub(super) fn page(run: &RunSummary<'_>) -> Result<String> {
         ("configuration", "Configuration", pairs(&configuration(run))),
         ("environment", "Environment", pairs(&environment(run.device))),
     ];
-    let mut body = String::new();
-    for (id, heading, content) in sections {
-        body += &format!("<section id=\"{id}\">\n<h2>{heading}</h2>\n{content}\n</section>\n");
-    }
-    Ok(format!(
-        "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n<head>\n<meta charset=\"utf-8\"/>\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>{title}: training</title>\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<header id=\"summary\">\n<h1>{title}</h1>\n\
-         <p class=\"lead\">{}</p>\n{}\n</header>\n{body}</main>\n</body>\n</html>\n",
-        escape(&lead(run)),
-        figures(run)
-    ))
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" xmlns="http://www.w3.org/1999/xhtml" {
+            head {
+                (PreEscaped(META))
+                title { (title) ": training" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    header #summary {
+                        h1 { (title) }
+                        p.lead { (lead(run)) }
+                        (figures(run))
+                    }
+                    @for (id, heading, content) in sections {
+                        section id=(id) { h2 { (heading) } (content) }
+                    }
+                }
+            }
+        }
+    };
+    Ok(page.into_string())
 }
 
 fn lead(run: &RunSummary<'_>) -> String {
@@ -83,7 +88,7 @@ fn lead(run: &RunSummary<'_>) -> String {
 }
 
 /// The figures that count.
-fn figures(run: &RunSummary<'_>) -> String {
+fn figures(run: &RunSummary<'_>) -> Markup {
     let mut all = Vec::new();
     if let Some(evaluation) = &run.evaluation {
         all.push(("Exact match", format!("{:.2}", evaluation.scores.exact_match)));
@@ -93,83 +98,15 @@ fn figures(run: &RunSummary<'_>) -> String {
     all.push(("Pruned", format!("{:.1} %", 100.0 * run.sparsity)));
     all.push(("Steps", grouped(run.steps)));
     all.push(("Tokens a second", grouped((run.tokens as f64 / run.seconds.max(1e-9)) as usize)));
-    let figure = |(name, value): &(&str, String)| format!("<div><dt>{name}</dt><dd>{value}</dd></div>");
-    format!("<dl class=\"figures\">{}</dl>", all.iter().map(figure).collect::<Vec<_>>().join(""))
-}
-
-/// A plot with its heading, and a legend where it has several curves.
-fn card(heading: &str, legend: &[(&str, &str)], plot: &str) -> String {
-    let entry = |(property, name): &(&str, &str)| {
-        format!("<span><b style=\"background: var(--{property})\"></b>{name}</span>")
-    };
-    let legend = legend.iter().map(entry).collect::<Vec<_>>().join("");
-    format!("<div class=\"card\">\n<h3>{heading}</h3>\n<p class=\"legend\">{legend}</p>\n{plot}</div>\n")
-}
-
-/// Loss, learning rate, sparsity, EM and F1 over the steps.
-fn course(run: &RunSummary<'_>) -> Result<String> {
-    let (mut losses, mut rates, mut sparsities) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut exact, mut f1s) = (Vec::new(), Vec::new());
-    for record in run.records {
-        match *record {
-            Record::Step { step, loss, learning_rate, sparsity, .. } => {
-                let step = step as f64;
-                losses.push((step, loss));
-                rates.push((step, learning_rate));
-                sparsities.push((step, 100.0 * sparsity));
-            }
-            Record::Evaluation { step, exact_match, f1, .. } => {
-                exact.push((step as f64, exact_match));
-                f1s.push((step as f64, f1));
-            }
+    html! {
+        dl.figures {
+            @for (name, value) in all { div { dt { (name) } dd { (value) } } }
         }
     }
-    losses.retain(|point| point.1.is_finite());
-    let smooth = smoothed(&losses);
-    let curve = |ink, points| Curve { ink, points, dots: false };
-    let highest = rates.iter().map(|point| point.1).fold(1e-12, f64::max);
-    let percent = |value: &f64| format!("{value:.0} %");
-    let loss = plot(
-        "Loss over steps",
-        &[curve(FAINT, &losses[..]), curve(FIRST, &smooth[..])],
-        range(&losses),
-        &|loss| format!("{loss:.2}"),
-    )?;
-    let rate = plot("Learning rate over steps", &[curve(FIRST, &rates[..])], 0.0..1.06 * highest, &|rate| {
-        if *rate == 0.0 { "0".into() } else { format!("{rate:.1e}") }
-    })?;
-    let sparsity = plot("Sparsity over steps", &[curve(FIRST, &sparsities[..])], 0.0..100.0, &percent)?;
-    let scores = if exact.is_empty() {
-        "<p class=\"note\">Not measured: the run had no <code>--eval</code> file.</p>\n".to_owned()
-    } else {
-        let both = range(&[&exact[..], &f1s[..]].concat());
-        let around = (both.start - 2.0).max(0.0)..(both.end + 2.0).min(100.0);
-        let dotted = |ink, points| Curve { ink, points, dots: true };
-        let curves = [dotted(FIRST, &f1s[..]), dotted(SECOND, &exact[..])];
-        plot("EM and F1 over steps", &curves, around, &|score| format!("{score:.1}"))?
-    };
-    Ok(format!(
-        "<div class=\"cards\">\n{}{}{}{}</div>",
-        card("Loss", &[("faint", "each step"), ("first", "smoothed")], &loss),
-        card("Exact match and F1", &[("first", "F1"), ("second", "exact match")], &scores),
-        card("Learning rate", &[("first", "at each step")], &rate),
-        card("Sparsity", &[("first", "share of the encoder's weights that is pruned")], &sparsity),
-    ))
-}
-
-/// The mean over the steps so far, in which each step counts a little less than the one after it.
-fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let (mut sum, mut weight) = (0.0, 0.0);
-    let mut next = |value: f64| {
-        sum = (1.0 - NEWEST) * sum + value;
-        weight = (1.0 - NEWEST) * weight + 1.0;
-        sum / weight
-    };
-    points.iter().map(|&(step, value)| (step, next(value))).collect()
 }
 
 /// A row for each layer, a column for each of its matrices.
-fn density(run: &RunSummary<'_>) -> String {
+fn density(run: &RunSummary<'_>) -> Markup {
     let matrices = run.config.prunable();
     let columns = matrices.len() / run.config.num_hidden_layers.max(1);
     let name = |index: usize| {
@@ -177,68 +114,77 @@ fn density(run: &RunSummary<'_>) -> String {
         let words: Vec<&str> = parts.filter(|part| !["weight", "dense", "self"].contains(part)).collect();
         words.join(" ")
     };
-    let heads: String =
-        (0..columns).map(|index| format!("<th scope=\"col\">{}</th>", escape(&name(index)))).collect();
-    let mut rows = String::new();
-    for (layer, densities) in run.densities.chunks(columns.max(1)).enumerate() {
-        rows += &format!("<tr><th scope=\"row\">layer {}</th>", layer + 1);
-        for density in densities {
-            let deep = if *density > DEEP { " class=\"deep\"" } else { "" };
-            rows += &format!(
-                "<td{deep} style=\"--share: {:.1}%\">{:.1} %</td>",
-                100.0 * density,
-                100.0 * density
-            );
+    let cell = |density: f64| {
+        let percent = format!("{:.1}", 100.0 * density);
+        html! {
+            td class=[(density > DEEP).then_some("deep")] style={ "--share: " (percent) "%" } { (percent) " %" }
         }
-        rows += "</tr>\n";
+    };
+    html! {
+        div.card {
+            p.legend { "The share of the weights that are not 0." }
+            div.wide {
+                table.heat {
+                    thead {
+                        tr {
+                            th scope="col" {}
+                            @for index in 0..columns { th scope="col" { (name(index)) } }
+                        }
+                    }
+                    tbody {
+                        @for (layer, densities) in run.densities.chunks(columns.max(1)).enumerate() {
+                            tr {
+                                th scope="row" { "layer " (layer + 1) }
+                                @for &density in densities { (cell(density)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
-    format!(
-        "<div class=\"card\">\n<p class=\"legend\">The share of the weights that are not 0.</p>\n<div class=\"wide\">\
-         <table class=\"heat\">\n<thead><tr><th scope=\"col\"></th>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n\
-         </table></div>\n</div>"
-    )
 }
 
-fn predictions(run: &RunSummary<'_>) -> String {
+fn predictions(run: &RunSummary<'_>) -> Markup {
     let Some(evaluation) = &run.evaluation else {
-        return "<p class=\"note\">None: the run had no <code>--eval</code> file.</p>".into();
+        return html! { p.note { "None: the run had no " code { "--eval" } " file." } };
     };
     let [right, wrong] = samples(evaluation.dataset, evaluation.predictions);
-    let column = |heading: &str, class: &str, samples: &[Sample]| {
-        let all: String = samples.iter().map(|sample| article(sample, class)).collect();
-        let none = if samples.is_empty() { "<p class=\"note\">None.</p>" } else { "" };
-        format!("<div class=\"samples\">\n<h3>{heading}</h3>{none}\n{all}</div>\n")
-    };
-    format!(
-        "<p class=\"lead\">Examples of {} questions; the expected answer is marked in the passage.</p>\n\
-         <div class=\"cards\" style=\"margin-top: 16px\">\n{}{}</div>",
-        grouped(evaluation.scores.total),
-        column("Right", "right", &right),
-        column("Wrong", "wrong", &wrong)
-    )
+    html! {
+        p.lead {
+            "Examples of " (grouped(evaluation.scores.total))
+            " questions; the expected answer is marked in the passage."
+        }
+        div.cards style="margin-top: 16px" {
+            @for (heading, class, samples) in [("Right", "right", right), ("Wrong", "wrong", wrong)] {
+                div.samples {
+                    h3 { (heading) }
+                    @if samples.is_empty() { p.note { "None." } }
+                    @for sample in &samples { (article(sample, class)) }
+                }
+            }
+        }
+    }
 }
 
-fn article(sample: &Sample, class: &str) -> String {
+fn article(sample: &Sample, class: &str) -> Markup {
     let (passage, place) = &sample.passage;
-    let mut marked = escape(&passage[..place.start]);
-    if !place.is_empty() {
-        marked += &format!("<mark>{}</mark>", escape(&passage[place.clone()]));
+    let part = |range: core::ops::Range<usize>| printable(&passage[range]);
+    let or_none = |text: String| if text.is_empty() { "(no answer)".to_owned() } else { printable(&text) };
+    html! {
+        article {
+            h3 { (printable(&sample.question)) }
+            p.passage {
+                (part(0..place.start))
+                @if !place.is_empty() { mark { (part(place.clone())) } }
+                (part(place.end..passage.len()))
+            }
+            p { span class=(class) { (or_none(sample.answer.clone())) } }
+            @if class == "wrong" {
+                p.note { "expected: " (or_none(sample.expected.join(" / "))) (format!(" (F1 {:.2})", sample.f1)) }
+            }
+        }
     }
-    marked += &escape(&passage[place.end..]);
-    let answer = if sample.answer.is_empty() { "(no answer)".into() } else { escape(&sample.answer) };
-    let expected = if sample.expected.is_empty() {
-        "(no answer)".to_owned()
-    } else {
-        sample.expected.iter().map(|text| escape(text)).collect::<Vec<_>>().join(" / ")
-    };
-    let mut article = format!(
-        "<article>\n<h3>{}</h3>\n<p class=\"passage\">{marked}</p>\n<p><span class=\"{class}\">{answer}</span></p>\n",
-        escape(&sample.question)
-    );
-    if class == "wrong" {
-        article += &format!("<p class=\"note\">expected: {expected} (F1 {:.2})</p>\n", sample.f1);
-    }
-    article + "</article>\n"
 }
 
 /// Flags and values, without those that were not given.
@@ -246,37 +192,33 @@ fn configuration<'a>(run: &RunSummary<'a>) -> Vec<(&'a str, String)> {
     run.recipe.iter().map(|(name, value)| (name.as_str(), value.clone())).collect()
 }
 
-fn pairs(pairs: &[(&str, String)]) -> String {
-    let row = |(name, value): &(&str, String)| {
-        format!("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escape(name), escape(value))
-    };
-    let half = pairs.len().div_ceil(2).max(1);
-    let tables = pairs.chunks(half).map(|part| {
-        let rows: String = part.iter().map(row).collect();
-        format!("<div class=\"card\"><table class=\"pairs\">\n{rows}</table></div>\n")
-    });
-    format!("<div class=\"cards\">\n{}</div>", tables.collect::<String>())
+/// Names and values in two tables side by side.
+fn pairs(pairs: &[(&str, String)]) -> Markup {
+    html! {
+        div.cards {
+            @for half in pairs.chunks(pairs.len().div_ceil(2).max(1)) {
+                div.card {
+                    table.pairs {
+                        @for (name, value) in half {
+                            tr { th scope="row" { (printable(name)) } td { (printable(value)) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{NEWEST, escape, grouped, smoothed};
+    use maud::html;
+
+    use super::{grouped, printable};
 
     #[test]
     fn text_cannot_become_markup() {
-        assert_eq!(
-            escape("<a href=\"x\">&'\u{0}\u{b}\n"),
-            "&lt;a href=&quot;x&quot;&gt;&amp;'\u{fffd}\u{fffd} "
-        );
+        let text = html! { (printable("<a href=\"x\">&'\u{0}\u{b}\n")) }.into_string();
+        assert_eq!(text, "&lt;a href=&quot;x&quot;&gt;&amp;'\u{fffd}\u{fffd} ");
         assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-    }
-
-    #[test]
-    fn the_first_step_weighs_no_more_than_the_others() {
-        let smooth = smoothed(&[(1.0, 4.0), (2.0, 2.0)]);
-        assert_eq!(smooth[0], (1.0, 4.0));
-        let expected = ((1.0 - NEWEST) * 4.0 + 2.0) / (2.0 - NEWEST);
-        assert!(smooth[1].0 == 2.0 && (smooth[1].1 - expected).abs() < 1e-12, "{smooth:?}");
-        assert_eq!(smoothed(&[]), []);
     }
 }
