@@ -1,6 +1,7 @@
 //! Answers to the questions of a data set, and their EM and F1, with the semantics of `run_qa.py`.
 
 mod logits;
+mod n_best;
 mod options;
 mod outputs;
 mod predict;

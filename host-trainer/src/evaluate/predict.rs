@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use blockspan_engine::span::{Candidate, SpanPool, Window};
+use blockspan_engine::span::Candidate;
 use blockspan_squad::{Dataset, NullLogits, Prediction, Span};
 
 use super::logits::Logits;
+use super::n_best::n_best;
 use super::options::EvaluateOptions;
 use crate::features::Feature;
 
@@ -21,29 +22,19 @@ pub fn predictions(
     for (index, window) in windows.iter().enumerate() {
         by_question.entry(window.question).or_default().push(index);
     }
-    let mut best = vec![Candidate::default(); options.n_best.max(1)];
     let mut all = Vec::new();
     for (index, (paragraph, question)) in dataset.questions().enumerate() {
-        let mut pool = SpanPool::new(&mut best, options.n_best, options.max_answer_len);
-        let mut seen = false;
-        for &window in by_question.get(&index).into_iter().flatten() {
-            let Logits { start, end } = &logits[window];
-            pool.add_window(&Window {
-                start_logits: start,
-                end_logits: end,
-                passage: windows[window].passage.clone(),
-                offsets: windows[window].offsets(),
-            });
-            seen = true;
-        }
+        let own = by_question.get(&index).into_iter().flatten().map(|&i| (&windows[i], &logits[i]));
+        let found = n_best(own, options.n_best, options.max_answer_len);
         let span = |span: &Candidate| Span {
             start_logit: span.start_logit,
             end_logit: span.end_logit,
             text: paragraph.context.get(span.start as usize..span.end as usize).unwrap_or_default(),
         };
-        let spans: Vec<Span<'_>> = pool.candidates().iter().map(span).collect();
-        let [start, end] = pool.null_logits();
-        let null = null_threshold.filter(|_| seen).map(|threshold| (NullLogits { start, end }, threshold));
+        let (candidates, null) = found.map_or_else(Default::default, |(spans, null)| (spans, Some(null)));
+        let spans: Vec<Span<'_>> = candidates.iter().map(span).collect();
+        let null =
+            null.zip(null_threshold).map(|([start, end], threshold)| (NullLogits { start, end }, threshold));
         all.push(Prediction::new(&question.id, &spans, options.n_best, null));
     }
     all
