@@ -29,7 +29,7 @@ pub struct ThreadPool {
 
 pub(super) struct Shared {
     /// A caller has the helpers.
-    busy: AtomicBool,
+    pub(super) busy: AtomicBool,
     /// `epoch << 32 | CLOSED | helpers inside`. A helper enters an open job by adding 1.
     state: AtomicU64,
     job: UnsafeCell<Job>,
@@ -140,7 +140,8 @@ struct Busy<'a> {
 impl<'a> Busy<'a> {
     fn claim(shared: &'a Shared) -> Option<Self> {
         let claimed = shared.busy.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
-        claimed.is_ok().then_some(Self { shared })
+        // Made only where it was claimed: dropping it gives the helpers back.
+        claimed.is_ok().then(|| Self { shared })
     }
 }
 

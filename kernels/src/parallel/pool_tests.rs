@@ -140,6 +140,19 @@ fn a_second_caller_and_a_task_that_calls_again_run_their_tasks_alone() {
     assert!(all_threads_work(&pool, 2));
 }
 
+/// The second caller gave back helpers that it did not have, a third took them, and tasks of the first were lost.
+#[test]
+fn a_second_caller_does_not_take_the_helpers_from_the_first() {
+    let pool = ThreadPool::new(2).unwrap();
+    pool.for_each(2, &|_| {
+        for _ in 0..3 {
+            pool.for_each(2, &|_| {});
+            assert!(pool.shared.busy.load(Ordering::Relaxed));
+        }
+    });
+    assert!(!pool.shared.busy.load(Ordering::Relaxed));
+}
+
 /// After a panic every later call ran on the caller's thread alone, and helpers whose tasks had panicked were gone.
 #[test]
 fn after_a_panic_all_threads_work_again() {
