@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use crate::output;
+
 /// The lines that were printed.
 static PRINTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
@@ -10,6 +12,6 @@ static PRINTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 pub(crate) fn note(line: &str) {
     let mut printed = PRINTED.lock().unwrap_or_else(PoisonError::into_inner);
     if printed.insert(line.to_owned()) {
-        eprintln!("note: {}", line.replace(['\n', '\r'], " "));
+        output::note(&format!("note: {}", line.replace(['\n', '\r'], " ")));
     }
 }

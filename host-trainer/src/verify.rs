@@ -35,6 +35,13 @@ pub struct Verification {
     pub changed: Vec<Changed>,
 }
 
+impl Verification {
+    /// The share of the questions that both answer alike.
+    pub fn equal_answers(&self) -> f64 {
+        1.0 - self.changed.len() as f64 / self.float.predicted.len().max(1) as f64
+    }
+}
+
 /// Differences of logits as shares of their spread.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {

@@ -9,6 +9,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
+use blockspan_engine::{AlignedBytes, Model};
+use safetensors::tensor::TensorView;
+
 /// The commit that every repository is at.
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -172,6 +175,10 @@ fn refused(root: &Path, endpoint: &str, line: &str, offline: bool, parts: &[&str
 fn workplace() -> (tempfile::TempDir, Server) {
     let root = tempfile::tempdir().expect("a directory");
     common::write_base(root.path(), 1);
+    // What this program writes beside the files of transformers.
+    std::fs::write(root.path().join("base/card.json"), r#"{"license": "MIT"}"#).expect("a card");
+    let factors = safetensors::serialize(Vec::<(String, TensorView<'_>)>::new(), None).expect("no factors");
+    std::fs::write(root.path().join("base/smoothing.safetensors"), factors).expect("a file");
     let server = Server::start();
     server.add("org/tiny", &root.path().join("base"));
     (root, server)
@@ -186,7 +193,7 @@ fn a_model_is_fetched_once_and_then_read_from_the_cache() {
     assert_eq!(succeeds(root, &server.address, INSPECT, false), expected);
     let asked = server.asked();
     assert_eq!(asked[0], "/api/models/org/tiny/revision/main");
-    for name in ["config.json", "vocab.txt", "model.safetensors"] {
+    for name in ["config.json", "vocab.txt", "model.safetensors", "card.json", "smoothing.safetensors"] {
         assert!(asked.iter().any(|path| path == &format!("/org/tiny/resolve/main/{name}")), "{asked:?}");
     }
     // Where Python's huggingface_hub looks for it.
@@ -201,6 +208,9 @@ fn a_model_is_fetched_once_and_then_read_from_the_cache() {
         assert_eq!(server.asked(), [""; 0]);
     }
     succeeds(root, &server.address, "pack --model org/tiny --out tiny.bspan", true);
+    let packed = AlignedBytes::read_file(root.join("tiny.bspan")).expect("a file");
+    let metadata = Model::parse(&packed).expect("a model").metadata().to_owned();
+    assert!(metadata.contains("license: MIT\n") && metadata.contains("source: org/tiny\n"), "{metadata}");
     succeeds(
         root,
         &server.address,

@@ -1,5 +1,7 @@
 //! What `inspect` says of the committed tiny models.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -65,5 +67,28 @@ fn the_table_names_every_matrix() -> Result<()> {
     }
     assert_eq!(lines[13][..3], ["all", "12", "matrices"]);
     assert_eq!(lines[13].last(), Some(&"input-block"));
+    Ok(())
+}
+
+#[test]
+fn a_dense_model_is_one_line_unless_asked_for_more() -> Result<()> {
+    let root = tempfile::tempdir()?;
+    common::write_base(root.path(), 1);
+    let lines = |line: &str| -> Result<Vec<String>> {
+        let output = Command::new(env!("CARGO_BIN_EXE_blockspan-trainer"))
+            .current_dir(root.path())
+            .args(line.split_whitespace())
+            .output()?;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect())
+    };
+    let short = lines("inspect base")?;
+    assert_eq!(short.len(), 2, "{short:?}");
+    assert!(short[1].starts_with("all 12 matrices") && short[1].ends_with("dense"), "{short:?}");
+    assert_eq!(lines("inspect base -v")?.len(), 14);
+    let packed = lines("pack --no-smoothing --model base --out base.bspan")?;
+    assert_eq!(packed.len(), 1, "{packed:?}");
+    assert!(packed[0].ends_with("12 matrices, dense"), "{packed:?}");
+    assert_eq!(lines("pack --no-smoothing --model base --out base.bspan --verbose")?.len(), 13);
     Ok(())
 }

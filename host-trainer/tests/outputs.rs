@@ -227,6 +227,36 @@ fn a_packed_model_is_compared_with_its_checkpoint() -> Result<()> {
     let text = succeeds(root, &foreign.replace(" --json", ""));
     let count: usize =
         text.split(" of 5 answers changed").next().and_then(|t| t.lines().last()).expect("a line").parse()?;
+    // It warns, and fails limits that a good pair meets; the report is printed all the same.
+    let limits = "--max-logit-difference 0.1 --min-equal-answers 0.5";
+    let good = run(root, &format!("{line} {limits}"));
+    assert_eq!((good.status.code(), &good.stderr[..]), (Some(0), &b""[..]), "{good:?}");
+    let output = run(root, &foreign);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{message}");
+    assert!(
+        message.starts_with("warning: the logits differ by ") && message.contains("other/base"),
+        "{message}"
+    );
+    for (limits, flags) in [
+        ("--max-logit-difference 0.1", &["--max-logit-difference 0.1"][..]),
+        ("--min-equal-answers 1", &["--min-equal-answers 1"]),
+        (
+            "--max-logit-difference 0.1 --min-equal-answers 1",
+            &["--max-logit-difference 0.1", "--min-equal-answers 1"],
+        ),
+    ] {
+        let output = run(root, &format!("{foreign} {limits}"));
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        let told: Vec<&str> = message.lines().filter(|line| line.starts_with("limit not met: ")).collect();
+        assert_eq!(told.len(), flags.len(), "{message}");
+        flags.iter().zip(told).for_each(|(flag, told)| assert!(told.ends_with(flag), "{told}"));
+        let found: Value = serde_json::from_slice(&output.stdout)?;
+        let changed = found["changed"].as_array().expect("a list").len();
+        assert_eq!(found["equal_answers"], 1.0 - changed as f64 / 5.0);
+    }
+    assert_eq!(run(root, &format!("{line} --min-equal-answers 1.5")).status.code(), Some(2));
     assert!(count > 0 && text.lines().filter(|line| line.contains("  f32 \"")).count() == count, "{text}");
     Ok(())
 }

@@ -33,6 +33,7 @@ fn options(root: &Path, out: &str, epochs: usize, pruning: Option<Pruning>) -> F
         teacher: None,
         weights: Weights { distill: 0.5, temperature: 2.0, hidden: 1.0 },
         epochs,
+        max_steps: None,
         schedule: Schedule { peak: 1e-2, warmup: 0.1, decay: Decay::Linear },
         batch_size: 2,
         accumulation: 1,
@@ -234,6 +235,23 @@ fn steps(out: &Path) -> Result<Vec<(f64, usize)>> {
         metrics::Record::Evaluation { .. } => None,
     };
     Ok(records.iter().filter_map(step).collect())
+}
+
+#[test]
+fn the_loss_of_the_report_is_the_end_of_its_smoothed_curve() -> Result<()> {
+    let root = tempfile::tempdir()?;
+    common::write_base(root.path(), 4);
+    let curve = |out: &Path| -> Result<Option<f64>> {
+        let losses = steps(out)?.into_iter().enumerate();
+        Ok(losses.fold(None, |before, (index, (loss, _))| Some(metrics::smoothed(before, loss, index + 1))))
+    };
+    let half = options(root.path(), "out", 3, None);
+    assert_eq!(Some(run(&half)?.loss), curve(&half.out)?);
+    // Also where the run went on later.
+    let saving = Saving { resume: true, ..Saving::default() };
+    let whole = FinetuneOptions { epochs: 6, saving, ..half };
+    assert_eq!(Some(run(&whole)?.loss), curve(&whole.out)?);
+    Ok(())
 }
 
 /// Where a process of its own, whose messages are read, finds the model.

@@ -16,13 +16,15 @@ use hf_hub::api::sync::{Api, ApiBuilder, ApiRepo};
 use crate::checkpoint;
 
 /// Fetched where a repository has them, `config.json` first.
-const SMALL_FILES: [&str; 6] = [
+const SMALL_FILES: [&str; 8] = [
     "config.json",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "vocab.txt",
     "added_tokens.json",
+    "card.json",
+    "smoothing.safetensors",
 ];
 
 /// The directory of a model: `name` itself where there is one; else, for `organization/name`, the copy of that

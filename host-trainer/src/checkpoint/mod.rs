@@ -7,4 +7,4 @@ mod save;
 
 pub use load::{Parameters, load, load_base, load_fine_tuned};
 pub use reader::{Reader, parts, weight_file};
-pub use save::{check_writable, save, write_atomically};
+pub use save::save;

@@ -1,6 +1,5 @@
 //! Writing a checkpoint that transformers loads, never leaving half a file under a final name.
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -10,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::Parameters;
 use crate::config::Config;
+use crate::output::write_atomically;
 
 /// Files of the tokenizer that are copied along when the source directory has them.
 const TOKENIZER_FILES: [&str; 5] =
@@ -86,38 +86,4 @@ fn serialize(config: &Config, parameters: &Parameters) -> Result<Vec<u8>> {
         .collect::<Result<Vec<_>>>()?;
     let metadata = [("format".to_owned(), "pt".to_owned())].into();
     Ok(safetensors::serialize(views, Some(metadata))?)
-}
-
-/// Makes `directory` if it is missing, and checks that files can be made in it.
-///
-/// # Errors
-/// A directory that cannot be made or written; the message names it.
-pub fn check_writable(directory: &Path) -> Result<()> {
-    std::fs::create_dir_all(directory)
-        .with_context(|| format!("{}: cannot make the directory", directory.display()))?;
-    tempfile::tempfile_in(directory)
-        .with_context(|| format!("{}: cannot write; give another directory", directory.display()))?;
-    Ok(())
-}
-
-/// Writes a file under a temporary name in the same directory, then renames it.
-///
-/// # Errors
-/// A failure to write or rename; the message names the file.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".blockspan-").tempfile_in(directory)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        // Temporary files are private to their owner; a model is not.
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-        }
-        file.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("{}: cannot write", path.display()))
 }

@@ -1,12 +1,12 @@
 //! `evaluate`: EM and F1 of a fine-tuned directory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use blockspan_squad::{Dataset, outputs};
-use blockspan_trainer::checkpoint;
 use blockspan_trainer::checkpoint::hub::model_directory;
 use blockspan_trainer::evaluate::{self, EvaluateOptions, Evaluation};
+use blockspan_trainer::output;
 use candle_core::Device;
 use clap::Args;
 
@@ -17,10 +17,11 @@ pub struct Evaluate {
     /// Hugging Face directory of a fine-tuned model.
     #[arg(long, value_name = "DIR", alias = "model_name_or_path")]
     pub model: PathBuf,
-    /// Data to measure on: SQuAD v1.1 or v2.0, or records of Hugging Face datasets, JSON or JSON Lines.
+    /// Data to measure on: SQuAD v1.1 or v2.0, or records of Hugging Face datasets, JSON or JSON Lines; - for standard
+    /// input.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Write the predicted texts here, by question id.
+    /// Write the predicted texts here, by question id; - for standard output.
     #[arg(long, value_name = "FILE")]
     pub predictions: Option<PathBuf>,
     /// Write predictions.json, nbest_predictions.json and null_odds.json here, as run_qa.py does.
@@ -61,16 +62,16 @@ pub struct DecodingArgs {
 }
 
 impl DecodingArgs {
-    /// As the library takes it.
-    pub fn options(&self) -> EvaluateOptions {
-        EvaluateOptions {
-            windows: self.windows.options(),
+    /// As the library takes it, for the model in `directory`.
+    pub fn options(&self, directory: &Path) -> Result<EvaluateOptions> {
+        Ok(EvaluateOptions {
+            windows: self.windows.options(directory)?,
             batch_size: self.batch_size,
             n_best: self.n_best,
             max_answer_len: self.max_answer_len,
             null_threshold: self.null_threshold,
             twin_seed: None,
-        }
+        })
     }
 }
 
@@ -81,25 +82,33 @@ pub fn print_scores(args: &Evaluate, device: &Device) -> Result<()> {
         dataset.check_labeled()?;
     }
     if let Some(directory) = &args.output_dir {
-        checkpoint::check_writable(directory)?;
+        output::check_writable(directory)?;
     }
-    let options =
-        EvaluateOptions { twin_seed: args.unanswerable_twin.then_some(args.seed), ..args.decoding.options() };
-    let Evaluation { report, predicted, .. } =
-        evaluate::evaluate(&model_directory(&args.model)?, &dataset, options, device)?;
-    dataset.notes().iter().for_each(|note| eprintln!("note: {note}"));
+    args.predictions.as_deref().map(output::check_text).transpose()?;
+    let directory = model_directory(&args.model)?;
+    let options = EvaluateOptions {
+        twin_seed: args.unanswerable_twin.then_some(args.seed),
+        ..args.decoding.options(&directory)?
+    };
+    let Evaluation { report, predicted, .. } = evaluate::evaluate(&directory, &dataset, options, device)?;
+    dataset.notes().iter().for_each(|note| output::note(&format!("note: {note}")));
     if let Some(path) = &args.predictions {
         evaluate::write_predictions(path, &predicted)?;
     }
     if let Some(directory) = &args.output_dir {
         evaluate::write_outputs(directory, &predicted)?;
     }
-    if report.scores.is_none() && args.predictions.is_none() && args.output_dir.is_none() && !args.json {
-        // There is nothing else to show.
-        eprint!("{}", report.text());
-        print!("{}", outputs::texts(&predicted)?);
+    let scores = if args.json { report.json() } else { report.text() };
+    // Where there are no scores, the predictions are all that there is to show.
+    let nothing_else = report.scores.is_none() && args.predictions.is_none() && args.output_dir.is_none();
+    if nothing_else && !args.json {
+        output::note(scores.trim_end());
+        return output::print(&outputs::texts(&predicted)?);
+    }
+    // Standard output holds the predictions then.
+    if args.predictions.as_deref().is_some_and(output::is_standard) {
+        output::note(scores.trim_end());
         return Ok(());
     }
-    print!("{}", if args.json { report.json() } else { report.text() });
-    Ok(())
+    output::print(&scores)
 }

@@ -11,8 +11,8 @@ mod windows;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use blockspan_trainer::allocator;
 use blockspan_trainer::errors::one_line;
+use blockspan_trainer::{allocator, output};
 use candle_core::Device;
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -23,7 +23,7 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
     /// Where tensors live.
-    #[arg(long, global = true, value_enum, default_value_t = DeviceKind::Cpu)]
+    #[arg(long, value_name = "NAME", global = true, value_enum, default_value_t = DeviceKind::Cpu)]
     pub device: DeviceKind,
 }
 
@@ -33,7 +33,7 @@ pub enum Command {
     Finetune(Box<finetune::Finetune>),
     /// Print EM and F1 of a fine-tuned directory over a SQuAD file.
     Evaluate(evaluate::Evaluate),
-    /// Quantise a fine-tuned directory to int8 and pack it into one file for the engine.
+    /// Quantize a fine-tuned directory to int8 and pack it into one file for the engine.
     Pack(pack::Pack),
     /// Compare a packed file with the directory that it was made of: EM, F1, logits, answers.
     Verify(verify::Verify),
@@ -61,13 +61,13 @@ pub fn run() -> ExitCode {
         Command::Finetune(args) => finetune::finetune(args, &device),
         Command::Evaluate(args) => evaluate::print_scores(args, &device).map(done),
         Command::Pack(args) => pack::pack_model(args).map(done),
-        Command::Verify(args) => verify::print_differences(args, &device).map(done),
+        Command::Verify(args) => verify::print_differences(args, &device),
         Command::Inspect(args) => inspect::inspect(args).map(done),
     });
     match result {
         Ok(status) => status,
         Err(error) => {
-            eprintln!("error: {}", one_line(&error));
+            output::note(&format!("error: {}", one_line(&error)));
             ExitCode::from(2)
         }
     }

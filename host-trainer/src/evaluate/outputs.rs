@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use blockspan_squad::{Prediction, outputs};
 
-use crate::checkpoint::write_atomically;
+use crate::output;
 
 /// Writes `predictions.json`, `nbest_predictions.json` and, where the null answer is possible, `null_odds.json`.
 ///
@@ -14,15 +14,15 @@ use crate::checkpoint::write_atomically;
 pub fn write_outputs(directory: &Path, predicted: &[Prediction]) -> Result<()> {
     std::fs::create_dir_all(directory)?;
     for (name, contents) in outputs::files(predicted)? {
-        write_atomically(&directory.join(name), contents.as_bytes())?;
+        output::write_atomically(&directory.join(name), contents.as_bytes())?;
     }
     Ok(())
 }
 
-/// Writes the predicted texts by question id.
+/// Writes the predicted texts by question id; to standard output where `path` is `-`.
 ///
 /// # Errors
 /// As [`write_outputs`].
 pub fn write_predictions(path: &Path, predicted: &[Prediction]) -> Result<()> {
-    write_atomically(path, outputs::texts(predicted)?.as_bytes())
+    output::write(path, outputs::texts(predicted)?.as_bytes())
 }

@@ -19,6 +19,35 @@ pub struct WindowOptions {
 }
 
 impl WindowOptions {
+    /// Those asked for; in place of what is not, the model's own, which are cut down to its positions. Windows shorter
+    /// than its own share at most a third of themselves, unless asked for otherwise.
+    pub fn or_own(
+        max_seq_len: Option<usize>,
+        doc_stride: Option<usize>,
+        own: WindowOptions,
+        positions: usize,
+    ) -> Self {
+        let max_seq_len = max_seq_len.unwrap_or(own.max_seq_len.min(positions));
+        let shorter = max_seq_len < own.max_seq_len;
+        let default = if shorter { own.doc_stride.min(max_seq_len / 3) } else { own.doc_stride };
+        WindowOptions { max_seq_len, doc_stride: doc_stride.unwrap_or(default) }
+    }
+
+    /// Checks that a window can hold more of the passage than it shares with the one before.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn check_room(&self) -> Result<()> {
+        ensure!(
+            self.max_seq_len.checked_sub(4).is_some_and(|room| room > self.doc_stride),
+            "--max-seq-len {} leaves windows that overlap by --doc-stride {} no room to advance; raise the \
+             one or lower the other",
+            self.max_seq_len,
+            self.doc_stride
+        );
+        Ok(())
+    }
+
     /// Checks that the network has a position for every token of a window.
     ///
     /// # Errors
@@ -94,13 +123,7 @@ pub fn features(
     options: WindowOptions,
     labels: Labels,
 ) -> Result<Vec<Feature>> {
-    ensure!(
-        options.max_seq_len.checked_sub(4).is_some_and(|room| room > options.doc_stride),
-        "--max-seq-len {} leaves windows that overlap by --doc-stride {} no room to advance; raise the \
-         one or lower the other",
-        options.max_seq_len,
-        options.doc_stride
-    );
+    options.check_room()?;
     let mut all = Vec::new();
     let mut question_index = 0;
     for paragraph in &dataset.paragraphs {
@@ -202,7 +225,26 @@ fn answer_span(offsets: &[[u32; 2]], bytes: Range<usize>) -> Option<(usize, usiz
 
 #[cfg(test)]
 mod tests {
-    use super::{answer_span, windows};
+    use super::{WindowOptions, answer_span, windows};
+
+    #[test]
+    fn shorter_windows_share_at_most_a_third() {
+        let own = WindowOptions { max_seq_len: 384, doc_stride: 128 };
+        let windows = |max_seq_len, doc_stride| {
+            let windows = WindowOptions::or_own(max_seq_len, doc_stride, own, 512);
+            (windows.max_seq_len, windows.doc_stride)
+        };
+        assert_eq!(windows(None, None), (384, 128));
+        assert_eq!(windows(Some(128), None), (128, 42));
+        assert_eq!(windows(Some(512), None), (512, 128));
+        assert_eq!(windows(Some(128), Some(100)), (128, 100));
+        assert_eq!(windows(None, Some(5)), (384, 5));
+        // A model of few positions.
+        assert_eq!(
+            WindowOptions::or_own(None, None, own, 64),
+            WindowOptions { max_seq_len: 64, doc_stride: 21 }
+        );
+    }
 
     #[test]
     fn windows_overlap_by_the_stride_and_reach_the_end() {

@@ -2,6 +2,7 @@
 //! left out, the tokenizer in the engine's own tables.
 
 mod calibrate;
+mod metadata;
 pub mod tokenizer;
 mod writer;
 
@@ -13,14 +14,16 @@ use blockspan_engine::format::{Config as FileConfig, Kind, SectionId, WordDtype,
 use blockspan_engine::{AlignedBytes, Model};
 use blockspan_kernels::matrix;
 
-use crate::checkpoint::{self, Reader};
+use crate::checkpoint::Reader;
 use crate::config::{Config, layer_prefix};
 use crate::features::WindowOptions;
 use crate::inspect::Inspection;
+use crate::output;
 use crate::prune::pattern::{BLOCK, Blocks, Pattern};
 use crate::quantization::{Smoothing, halves, quantize_weights};
 use crate::tokenizer::{check_vocabulary, read_tokenizer};
 pub use calibrate::{Calibration, smoothing};
+use metadata::metadata;
 use tokenizer::TokenizerSections;
 
 /// Columns of a panel of an input-block matrix: the fastest of 256, 512 and 1024 (benchmarks/RESULTS.md).
@@ -33,9 +36,9 @@ pub struct PackOptions {
     pub embeddings: WordDtype,
     /// Default window of the packed model, tokens; at most its positions.
     pub max_seq_len: usize,
-    /// Default overlap of windows, tokens.
+    /// Default overlap of windows, tokens; at most a third of windows that the model's positions cut short.
     pub doc_stride: usize,
-    /// `key: value` lines for the metadata.
+    /// Keys and values for the metadata, beside and in place of what the directory's card says.
     pub metadata: Vec<(String, String)>,
     /// Packs a checkpoint whose zeros follow neither pattern: every block that holds a weight is kept.
     pub force_dense: bool,
@@ -82,7 +85,8 @@ pub struct PackReport {
     pub file_len: usize,
 }
 
-/// Packs the model in `directory` into the file `out`, which appears only when it is complete and has been parsed.
+/// Packs the model in `directory` into the file `out`, which appears only when it is complete and has been parsed; `-` is
+/// standard output.
 ///
 /// # Errors
 /// A checkpoint that cannot be read, whose zeros follow neither pattern (unless
@@ -90,7 +94,7 @@ pub struct PackReport {
 /// file that cannot be written. The message names the file and the place.
 pub fn pack(directory: &Path, out: &Path, options: &PackOptions) -> Result<PackReport> {
     let (bytes, report) = pack_to_bytes(directory, options)?;
-    checkpoint::write_atomically(out, &bytes)?;
+    output::write(out, &bytes)?;
     Ok(report)
 }
 
@@ -106,6 +110,7 @@ pub fn pack_to_bytes(directory: &Path, options: &PackOptions) -> Result<(Aligned
     let inspection = Inspection::new(&config, &reader)?;
     let pattern =
         pattern(&inspection, options).map_err(|error| anyhow!("{}: {error}", reader.path().display()))?;
+    let metadata = metadata(directory, &inspection, &options.metadata)?;
     let file_config = file_config(&config, options, pattern, &tokenizer);
     let shapes = config.parameters().into_iter().collect();
     let windows = WindowOptions { max_seq_len: file_config.max_seq_len, doc_stride: file_config.doc_stride };
@@ -121,7 +126,7 @@ pub fn pack_to_bytes(directory: &Path, options: &PackOptions) -> Result<(Aligned
     let (mut sections, mut matrices) = (Vec::new(), Vec::new());
     for id in section_ids(config.num_hidden_layers) {
         sections.push(match id.kind {
-            Kind::Metadata => metadata(directory, options).into_bytes(),
+            Kind::Metadata => metadata.clone().into_bytes(),
             Kind::Vocabulary => tokenizer.vocabulary.clone(),
             Kind::WordPieceIndex => tokenizer.index.clone(),
             Kind::Normalizer => tokenizer.normalizer.clone(),
@@ -161,6 +166,7 @@ fn file_config(
     pattern: Pattern,
     tokenizer: &TokenizerSections,
 ) -> FileConfig {
+    let asked = WindowOptions { max_seq_len: options.max_seq_len, doc_stride: options.doc_stride };
     let max_seq_len = options.max_seq_len.min(config.max_position_embeddings);
     FileConfig {
         pattern,
@@ -172,23 +178,11 @@ fn file_config(
         max_positions: config.max_position_embeddings,
         token_types: config.type_vocab_size,
         max_seq_len,
-        // Leave room to move on by at least as much as windows share.
-        doc_stride: options.doc_stride.min(max_seq_len / 3),
+        doc_stride: WindowOptions::or_own(Some(max_seq_len), None, asked, max_seq_len).doc_stride,
         layer_norm_eps: config.layer_norm_eps as f32,
         word_dtype: options.embeddings,
         special: tokenizer.special,
     }
-}
-
-fn metadata(directory: &Path, options: &PackOptions) -> String {
-    let source = directory.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let own = [
-        ("packed_by".to_owned(), concat!("blockspan-trainer ", env!("CARGO_PKG_VERSION")).to_owned()),
-        ("source".to_owned(), source),
-    ];
-    let one_line = |text: &str| text.replace(['\n', '\r'], " ");
-    let lines = own.iter().chain(&options.metadata);
-    lines.map(|(key, value)| format!("{}: {}\n", one_line(key), one_line(value))).collect()
 }
 
 /// Makes the sections that hold weights.

@@ -14,8 +14,8 @@ use anyhow::{Context, Result, ensure};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::checkpoint::write_atomically;
 use crate::config::{Config, layer_prefix};
+use crate::output::write_atomically;
 
 /// Where a model directory keeps the factors that it was trained with.
 const FILE: &str = "smoothing.safetensors";

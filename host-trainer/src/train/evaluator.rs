@@ -8,7 +8,8 @@ use blockspan_squad::{Dataset, Scores};
 use candle_core::Device;
 
 use super::options::FinetuneOptions;
-use crate::evaluate::{EvaluateOptions, logits, predictions, texts};
+use crate::card::{self, Card, file_name};
+use crate::evaluate::{EvaluateOptions, Evaluation, logits, predictions, texts};
 use crate::features::{Feature, Labels, features};
 use crate::model::BertForQuestionAnswering;
 use crate::tokenizer::Tokenizer;
@@ -18,12 +19,16 @@ pub(super) struct Evaluated {
     /// Steps taken.
     pub(super) step: usize,
     pub(super) scores: Scores,
+    /// The threshold that makes F1 best, where questions may have no answer.
+    null_threshold: Option<f64>,
     /// Texts by question id.
     pub(super) predictions: BTreeMap<String, String>,
 }
 
 /// Questions to evaluate on, and the newest evaluation.
 pub(super) struct Evaluator {
+    /// The name of their file.
+    name: String,
     pub(super) dataset: Dataset,
     windows: Vec<Feature>,
     options: EvaluateOptions,
@@ -41,7 +46,7 @@ impl Evaluator {
             batch_size: options.batch_size,
             ..EvaluateOptions::default()
         };
-        Ok(Evaluator { dataset, windows, options, newest: None })
+        Ok(Evaluator { name: file_name(path), dataset, windows, options, newest: None })
     }
 
     /// The newest evaluation.
@@ -58,9 +63,26 @@ impl Evaluator {
         device: &Device,
     ) -> Result<Scores> {
         let logits = logits(model, &self.windows, self.options.batch_size, pad, device)?;
-        let predictions = texts(&predictions(&self.dataset, &self.windows, &logits, self.options));
-        let scores = blockspan_squad::evaluate(&self.dataset, &predictions);
-        self.newest = Some(Evaluated { step, scores, predictions });
+        let predicted = predictions(&self.dataset, &self.windows, &logits, self.options);
+        let threshold = self.options.null_threshold;
+        let evaluation = Evaluation::new(&self.dataset, predicted, self.windows.len(), threshold);
+        let (scores, predictions) = (evaluation.scores, texts(&evaluation.predicted));
+        let null_threshold = evaluation.report.null.map(|null| null.best_f1.threshold);
+        self.newest = Some(Evaluated { step, scores, null_threshold, predictions });
         Ok(scores)
+    }
+
+    /// Adds to the card of the network after `step` steps what was found, if it was evaluated then.
+    pub(super) fn describe(&self, step: usize, card: &mut Card) -> Result<()> {
+        let Some(newest) = self.newest.as_ref().filter(|newest| newest.step == step) else { return Ok(()) };
+        let Scores { exact_match, f1, total } = newest.scores;
+        for (key, percent) in [(card::EXACT_MATCH, exact_match), (card::F1, f1)] {
+            card.set(key, &((100.0 * percent).round() / 100.0).to_string())?;
+        }
+        card.set(card::EVALUATED_ON, &format!("{}, {total} questions", self.name))?;
+        if let Some(threshold) = newest.null_threshold {
+            card.set(card::NULL_THRESHOLD, &threshold.to_string())?;
+        }
+        Ok(())
     }
 }

@@ -7,9 +7,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::write_atomically;
+use crate::output::write_atomically;
 
 const FILE: &str = "metrics.jsonl";
+
+/// Smooths the loss: the weight of the newest step.
+const NEWEST: f64 = 0.05;
+
+/// The smoothed loss after step number `step` (from 1), given that after the step before: the mean of all losses so
+/// far, in which each step counts a twentieth less than the one after it.
+pub fn smoothed(before: Option<f64>, loss: f64, step: usize) -> f64 {
+    // The weights of all steps so far, 1 for the newest.
+    let total = (1.0 - (1.0 - NEWEST).powf(step.max(1) as f64)) / NEWEST;
+    before.map_or(loss, |before| before + (loss - before) / total)
+}
 
 /// A line.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -124,10 +135,23 @@ fn lines(text: &str, step: usize) -> impl Iterator<Item = (&str, Record)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Metrics, Record, read};
+    use super::{Metrics, NEWEST, Record, read, smoothed};
 
     fn record(step: usize) -> Record {
         Record::Evaluation { step, exact_match: 50.0, f1: 0.1 + 0.2, seconds: 1.5 }
+    }
+
+    #[test]
+    fn the_first_step_weighs_no_more_than_the_others() {
+        let losses = [4.0, 2.0, 9.0, 1.0];
+        let (mut sum, mut weight, mut before) = (0.0, 0.0, None);
+        for (index, loss) in losses.into_iter().enumerate() {
+            sum = (1.0 - NEWEST) * sum + loss;
+            weight = (1.0 - NEWEST) * weight + 1.0;
+            let now = smoothed(before, loss, index + 1);
+            assert!((now - sum / weight).abs() < 1e-12, "step {}: {now}", index + 1);
+            before = Some(now);
+        }
     }
 
     #[test]

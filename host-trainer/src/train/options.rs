@@ -15,6 +15,11 @@ use crate::train::loss::Weights;
 use crate::train::optimizer::AdamWOptions;
 use crate::train::schedule::Schedule;
 
+/// The flags that say how long a run is, the second before the first.
+pub(super) const EPOCHS: &str = "--epochs";
+/// See [`EPOCHS`].
+pub(super) const MAX_STEPS: &str = "--max-steps";
+
 /// How the encoder is pruned.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pruning {
@@ -105,6 +110,8 @@ pub struct FinetuneOptions {
     pub weights: Weights,
     /// Passes over the data.
     pub epochs: usize,
+    /// Steps of the optimizer, in place of whole passes.
+    pub max_steps: Option<usize>,
     /// The learning rate's course.
     pub schedule: Schedule,
     /// Windows that the network reads at once.
@@ -152,6 +159,11 @@ impl FinetuneOptions {
         self.batch_size.saturating_mul(self.accumulation)
     }
 
+    /// Steps of the whole run, given those of a pass over the data.
+    pub fn steps(&self, per_epoch: usize) -> usize {
+        self.max_steps.unwrap_or_else(|| per_epoch.saturating_mul(self.epochs))
+    }
+
     /// The dropout of a network of this configuration.
     pub fn dropout(&self, config: &Config) -> DropoutRates {
         DropoutRates {
@@ -160,7 +172,8 @@ impl FinetuneOptions {
         }
     }
 
-    /// What decides the course of a run, by the flag that sets it: a run goes on only with the same.
+    /// What decides the course of a run, by the flag that sets it: a run goes on only with the same, except that it may
+    /// become longer.
     pub fn recipe(&self) -> Vec<(String, String)> {
         let paths = |paths: &[PathBuf]| {
             paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
@@ -174,7 +187,7 @@ impl FinetuneOptions {
             ("--distill-weight", self.weights.distill.to_string()),
             ("--temperature", self.weights.temperature.to_string()),
             ("--hidden-weight", self.weights.hidden.to_string()),
-            ("--epochs", self.epochs.to_string()),
+            (EPOCHS, self.epochs.to_string()),
             ("--lr", self.schedule.peak.to_string()),
             ("--lr-decay", format!("{:?}", self.schedule.decay).to_lowercase()),
             ("--warmup", self.schedule.warmup.to_string()),
@@ -194,14 +207,12 @@ impl FinetuneOptions {
         // Not named where it is 0, so that runs which began before there was such a flag can go on.
         let unanswerable = (self.unanswerable_rate > 0.0)
             .then(|| ("--unanswerable-rate", self.unanswerable_rate.to_string()));
+        let max_steps = self.max_steps.map(|steps| (MAX_STEPS, steps.to_string()));
         let pruning = self.pruning.map_or_else(|| vec![("--schedule", "none".into())], Pruning::recipe);
-        flags
-            .into_iter()
-            .chain(unanswerable)
-            .chain(self.skip_bad_answers.then(|| ("--skip-bad-answers", "true".into())))
-            .chain(pruning)
-            .map(|(flag, value)| (flag.to_owned(), value))
-            .collect()
+        let skip_bad_answers = self.skip_bad_answers.then(|| ("--skip-bad-answers", "true".into()));
+        let all =
+            flags.into_iter().chain(unanswerable).chain(skip_bad_answers).chain(max_steps).chain(pruning);
+        all.map(|(flag, value)| (flag.to_owned(), value)).collect()
     }
 }
 

@@ -5,6 +5,8 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::output;
+
 /// Steps between two lines when stderr is not a terminal.
 const STEPS_PER_LINE: usize = 20;
 
@@ -67,11 +69,11 @@ impl Progress {
         }
     }
 
-    /// Prints a line of its own.
+    /// Prints a line of its own. A failure to print is none of the run.
     pub fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
-            None if !self.silent => eprintln!("{text}"),
+            None if !self.silent => output::note(text),
             None => {}
         }
     }

@@ -5,8 +5,9 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::write_atomically;
 use crate::features::Feature;
+use crate::output::write_atomically;
+use crate::train::options::{EPOCHS, MAX_STEPS};
 
 /// The file in a checkpoint.
 const FILE: &str = "training.json";
@@ -92,13 +93,15 @@ impl State {
         write_atomically(&checkpoint.join(FILE), (serde_json::to_string_pretty(self)? + "\n").as_bytes())
     }
 
-    /// Checks that a run with this recipe and data is the one that `self` was saved by.
+    /// Checks that a run with this recipe and data is the one that `self` was saved by, and no shorter: it may have more
+    /// steps.
     ///
     /// # Errors
     /// The first difference, with both values.
-    pub fn check(&self, now: &State) -> Result<()> {
-        for (flag, value) in &now.recipe {
-            let before = self.recipe.iter().find(|(name, _)| name == flag).map(|(_, value)| value.as_str());
+    pub fn check(&self, now: &State, per_epoch: usize) -> Result<()> {
+        let decides = |(flag, _): &&(String, String)| flag != EPOCHS && flag != MAX_STEPS;
+        for (flag, value) in now.recipe.iter().filter(decides) {
+            let before = self.value(flag);
             ensure!(
                 before == Some(value),
                 "--resume: {flag} is {value}, but the run began with {}; give the same, or --overwrite to \
@@ -106,8 +109,8 @@ impl State {
                 before.unwrap_or("nothing of that name")
             );
         }
-        let left_out = self.recipe.iter().find(|(flag, _)| now.recipe.iter().all(|(name, _)| name != flag));
-        if let Some((flag, value)) = left_out {
+        let mut before = self.recipe.iter().filter(decides);
+        if let Some((flag, value)) = before.find(|(flag, _)| now.value(flag).is_none()) {
             bail!("--resume: the run began with {flag} {value}; give the same, or --overwrite to begin anew");
         }
         ensure!(
@@ -115,7 +118,23 @@ impl State {
             "--resume: the training data changed since the run began; give the same files, or --overwrite \
              to begin anew"
         );
+        let (before, steps) = (self.steps(per_epoch), now.steps(per_epoch));
+        ensure!(
+            steps >= before,
+            "--resume: the run began with {before} steps and would have {steps}; give the same --epochs and \
+             --max-steps or more, or --overwrite to begin anew"
+        );
         Ok(())
+    }
+
+    /// Steps of the whole run that the recipe asks for, given those of a pass over the data.
+    pub fn steps(&self, per_epoch: usize) -> usize {
+        let number = |flag| self.value(flag).and_then(|value| value.parse::<usize>().ok());
+        number(MAX_STEPS).unwrap_or_else(|| per_epoch.saturating_mul(number(EPOCHS).unwrap_or(0)))
+    }
+
+    fn value(&self, flag: &str) -> Option<&str> {
+        self.recipe.iter().find(|(name, _)| name == flag).map(|(_, value)| value.as_str())
     }
 }
 

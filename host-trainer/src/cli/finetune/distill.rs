@@ -10,17 +10,17 @@ use crate::cli::check::{not_negative, positive, share};
 
 #[derive(Args)]
 pub struct DistillArgs {
-    /// A dense fine-tuned directory, or repository of the hub, to imitate.
+    /// A dense fine-tuned directory, or repository of the hub, to imitate
     #[arg(long, value_name = "DIR")]
     pub teacher: Option<PathBuf>,
-    /// The teacher's share of the loss, 0 to 1; labels have the rest.
-    #[arg(long, default_value_t = 0.8, requires = "teacher")]
+    /// The teacher's share of the loss, 0 to 1; labels have the rest
+    #[arg(long, value_name = "SHARE", default_value_t = 0.8, requires = "teacher")]
     pub distill_weight: f64,
-    /// Divides the logits of teacher and student.
-    #[arg(long, default_value_t = 2.0, requires = "teacher")]
+    /// Divides the logits of teacher and student
+    #[arg(long, value_name = "NUMBER", default_value_t = 2.0, requires = "teacher")]
     pub temperature: f64,
-    /// Weight of the relative error of the hidden states to those of a teacher of the same shape.
-    #[arg(long, default_value_t = 0.0, requires = "teacher")]
+    /// Weight of the relative error of the hidden states to those of a teacher of the same shape
+    #[arg(long, value_name = "NUMBER", default_value_t = 0.0, requires = "teacher")]
     pub hidden_weight: f64,
 }
 

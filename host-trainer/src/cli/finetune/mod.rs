@@ -4,17 +4,19 @@ mod distill;
 mod prune;
 mod run;
 
+use core::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use blockspan_trainer::checkpoint::hub::model_directory;
+use blockspan_trainer::output;
 use blockspan_trainer::train::optimizer::AdamWOptions;
 use blockspan_trainer::train::{self, FinetuneOptions, Interrupt, Runtime, exit_status};
 use candle_core::Device;
 use clap::Args;
 
-use super::check::{minutes, not_negative, positive};
+use super::check::{minutes, not_negative, positive, standard_input_once};
 use super::windows::WindowArgs;
 use distill::DistillArgs;
 use prune::PruneArgs;
@@ -22,24 +24,24 @@ use run::RunArgs;
 
 #[derive(Args)]
 pub struct Finetune {
-    /// Hugging Face directory to begin with, or a repository of the hub, ORGANIZATION/NAME.
-    #[arg(long, value_name = "DIR")]
+    /// Hugging Face directory to begin with, or repository of the hub, ORGANIZATION/NAME
+    #[arg(long, value_name = "DIR", alias = "model_name_or_path")]
     pub base: PathBuf,
-    /// SQuAD files to train on; a file named twice counts twice.
-    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    /// SQuAD files to train on; a file named twice counts twice; - for standard input
+    #[arg(long, value_name = "FILE", required = true, num_args = 1.., alias = "train_file")]
     pub train: Vec<PathBuf>,
     /// The share of the windows in which a question meets a paragraph that does not answer it, drawn anew in each
-    /// epoch.
+    /// epoch
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     pub unanswerable_rate: f64,
-    /// Leave out questions whose answer does not stand at its answer_start; without it they are refused.
+    /// Leave out questions whose answer does not stand at its answer_start; without it they are refused
     #[arg(long)]
     pub skip_bad_answers: bool,
-    /// SQuAD file to measure on at the end.
-    #[arg(long, value_name = "FILE")]
+    /// SQuAD file to measure on at the end
+    #[arg(long, value_name = "FILE", alias = "validation_file")]
     pub eval: Option<PathBuf>,
-    /// Directory to write.
-    #[arg(long, value_name = "DIR")]
+    /// Directory to write
+    #[arg(long, value_name = "DIR", alias = "output_dir")]
     pub out: PathBuf,
     #[command(flatten)]
     pub windows: WindowArgs,
@@ -54,13 +56,15 @@ pub struct Finetune {
 /// Trains; tells whether a signal ended that early.
 pub fn finetune(args: &Finetune, device: &Device) -> Result<ExitCode> {
     let run = &args.run;
+    standard_input_once(args.train.iter().chain(&args.eval))?;
+    let base = model_directory(&args.base)?;
     let options = FinetuneOptions {
-        base: model_directory(&args.base)?,
         train: args.train.clone(),
         out: args.out.clone(),
         teacher: args.distill.teacher.as_deref().map(model_directory).transpose()?,
         weights: args.distill.weights()?,
         epochs: run.epochs,
+        max_steps: run.max_steps,
         schedule: run.schedule()?,
         batch_size: run.batch_size,
         accumulation: run.gradient_accumulation,
@@ -70,7 +74,8 @@ pub fn finetune(args: &Finetune, device: &Device) -> Result<ExitCode> {
         quantized: run.qat,
         unanswerable_rate: args.unanswerable_rate,
         skip_bad_answers: args.skip_bad_answers,
-        windows: args.windows.options(),
+        windows: args.windows.options(&base)?,
+        base,
         seed: run.seed,
         pruning: args.prune.options()?,
         freeze_embeddings: run.freeze_embeddings,
@@ -88,11 +93,11 @@ pub fn finetune(args: &Finetune, device: &Device) -> Result<ExitCode> {
     let runtime = Runtime { interrupt, ..Runtime::on(device) };
     let report = train::finetune(&options, runtime)?;
     if let Some(signal) = report.interrupted {
-        eprintln!("stopped and saved at step {}; add --resume to go on", report.steps);
+        output::note(&format!("stopped and saved at step {}; add --resume to go on", report.steps));
         return Ok(ExitCode::from(u8::try_from(exit_status(signal)).unwrap_or(1)));
     }
-    println!(
-        "{} steps, {} tokens, loss {:.4}, {} pruned weights are 0: {}",
+    let mut text = format!(
+        "{} steps, {} tokens, loss {:.4}, {} pruned weights are 0: {}\n",
         report.steps,
         report.tokens,
         report.loss,
@@ -100,7 +105,8 @@ pub fn finetune(args: &Finetune, device: &Device) -> Result<ExitCode> {
         args.out.display()
     );
     if let Some(scores) = report.scores {
-        println!("EM {:.2}  F1 {:.2}  ({} questions)", scores.exact_match, scores.f1, scores.total);
+        writeln!(text, "EM {:.2}  F1 {:.2}  ({} questions)", scores.exact_match, scores.f1, scores.total)?;
     }
+    output::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }

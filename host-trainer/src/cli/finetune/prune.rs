@@ -11,20 +11,20 @@ use crate::cli::check::share;
 
 #[derive(Args)]
 pub struct PruneArgs {
-    /// The share of each encoder matrix that becomes zero, for example 0.8.
-    #[arg(long)]
+    /// The share of each encoder matrix that becomes zero, for example 0.8
+    #[arg(long, value_name = "SHARE")]
     pub sparsity: Option<f64>,
-    /// The blocks that become zero together; output-block unless said otherwise.
-    #[arg(long, value_parser = pattern())]
+    /// The blocks that become zero together [default: output-block]
+    #[arg(long, value_name = "NAME", value_parser = pattern())]
     pub pattern: Option<Pattern>,
-    /// When zeros are chosen; oneshot if --sparsity is given.
-    #[arg(long, value_enum)]
+    /// When zeros are chosen [default: oneshot, if --sparsity is given]
+    #[arg(long, value_name = "NAME", value_enum)]
     pub schedule: Option<PruneSchedule>,
-    /// How a block's worth is told.
-    #[arg(long, value_enum, default_value_t = PruneScore::Magnitude, requires = "sparsity")]
+    /// How a block's worth is told
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = PruneScore::Magnitude, requires = "sparsity")]
     pub score: PruneScore,
-    /// Within what --sparsity counts.
-    #[arg(long, value_enum, default_value_t = PruneScope::Matrix, requires = "sparsity")]
+    /// Within what --sparsity counts
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = PruneScope::Matrix, requires = "sparsity")]
     pub scope: PruneScope,
     /// With --schedule gradual, the share of the run after which pruning begins [default: 0.05].
     #[arg(long, value_name = "SHARE")]
@@ -33,10 +33,10 @@ pub struct PruneArgs {
     #[arg(long, value_name = "SHARE")]
     pub prune_end: Option<f64>,
     /// With --schedule gradual, steps between two prunings [default: 100].
-    #[arg(long, value_name = "STEPS")]
+    #[arg(long, value_name = "N")]
     pub prune_every: Option<usize>,
     /// With --score obs, windows of the training data to measure by [default: 256].
-    #[arg(long, value_name = "WINDOWS")]
+    #[arg(long, value_name = "N")]
     pub calibration: Option<usize>,
 }
 

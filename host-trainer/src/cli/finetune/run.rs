@@ -6,51 +6,57 @@ use blockspan_trainer::train::schedule::{Decay, Schedule};
 use candle_core::DType;
 use clap::{Args, ValueEnum};
 
-use crate::cli::check::{minutes, positive, share};
+use crate::cli::check::{minutes, positive, share, whole};
 
 #[derive(Args)]
 pub struct RunArgs {
-    /// Passes over the data.
-    #[arg(long, default_value_t = 2)]
+    /// Passes over the data
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = whole, alias = "num_train_epochs")]
     pub epochs: usize,
-    /// The highest learning rate.
-    #[arg(long, default_value_t = 1e-4)]
+    /// Steps of the optimizer, in place of --epochs
+    #[arg(long, value_name = "N", alias = "max_steps")]
+    pub max_steps: Option<usize>,
+    /// The highest learning rate
+    #[arg(long, value_name = "RATE", default_value_t = 1e-4, alias = "learning_rate")]
     pub lr: f64,
-    /// The share of the run in which the learning rate rises.
-    #[arg(long, default_value_t = 0.05)]
+    /// The share of the run in which the learning rate rises
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05, alias = "warmup_ratio")]
     pub warmup: f64,
-    /// How the learning rate falls afterwards.
-    #[arg(long, value_enum, default_value_t = LrDecay::Linear)]
+    /// How the learning rate falls afterwards
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = LrDecay::Linear, alias = "lr_scheduler_type")]
     pub lr_decay: LrDecay,
-    /// Decay of weights per step, times the learning rate.
-    #[arg(long, default_value_t = 0.01)]
+    /// Decay of weights per step, times the learning rate
+    #[arg(long, value_name = "RATE", default_value_t = 0.01, alias = "weight_decay")]
     pub weight_decay: f64,
-    /// The gradient's norm is cut to this.
-    #[arg(long, default_value_t = 1.0)]
+    /// The gradient's norm is cut to this
+    #[arg(long, value_name = "NUMBER", default_value_t = 1.0, alias = "max_grad_norm")]
     pub max_grad_norm: f64,
-    /// Windows that the network reads at once.
-    #[arg(long, default_value_t = 16)]
+    /// Windows that the network reads at once
+    #[arg(long, value_name = "N", default_value_t = 16, alias = "per_device_train_batch_size")]
     pub batch_size: usize,
-    /// Batches that make one step.
-    #[arg(long, default_value_t = 1)]
+    /// Batches that make one step
+    #[arg(long, value_name = "N", default_value_t = 1, alias = "gradient_accumulation_steps")]
     pub gradient_accumulation: usize,
-    /// Halve the batch, but not the step, when the device runs out of memory.
-    #[arg(long)]
+    /// Halve the batch, but not the step, when the device runs out of memory
+    #[arg(long, alias = "auto_find_batch_size")]
     pub auto_batch_size: bool,
-    /// The share of hidden values that is dropped by chance; config.json says so unless given.
+    /// The share of hidden values that is dropped by chance [default: that of config.json]
     #[arg(long, value_name = "SHARE")]
     pub hidden_dropout: Option<f64>,
-    /// The share of attention probabilities that is dropped by chance; config.json says so unless given.
+    /// The share of attention probabilities that is dropped by chance [default: that of config.json]
     #[arg(long, value_name = "SHARE")]
     pub attention_dropout: Option<f64>,
     /// What products and activations are computed in; weights are kept in f32.
-    #[arg(long, value_enum, default_value_t = Dtype::F32)]
+    #[arg(long, value_name = "TYPE", value_enum, default_value_t = Dtype::F32)]
     pub dtype: Dtype,
-    /// Quantisation-aware: train with weights and activations on the int8 grids of the packed model.
+    /// As --dtype bf16
+    #[arg(long, hide = true, conflicts_with = "dtype")]
+    pub bf16: bool,
+    /// Quantization-aware: train with weights and activations on the int8 grids of the packed model.
     #[arg(long)]
     pub qat: bool,
     /// Decides the order of the data, what dropout drops and the fresh head.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
     /// Leave the embeddings as they are.
     #[arg(long)]
@@ -59,22 +65,23 @@ pub struct RunArgs {
     #[arg(long, value_name = "MINUTES")]
     pub max_train_minutes: Option<f64>,
     /// Measure on --eval every so many steps; the best checkpoint is kept.
-    #[arg(long, value_name = "STEPS", requires = "eval")]
+    #[arg(long, value_name = "N", requires = "eval", alias = "eval_steps")]
     pub eval_every: Option<usize>,
     /// Save a checkpoint every so many steps; each epoch ends with one.
-    #[arg(long, value_name = "STEPS")]
+    #[arg(long, value_name = "N", alias = "save_steps")]
     pub save_every: Option<usize>,
     /// Save a checkpoint every so many minutes.
     #[arg(long, value_name = "MINUTES")]
     pub save_every_minutes: Option<f64>,
     /// Checkpoints that are kept, besides the best.
-    #[arg(long, value_name = "NUMBER", default_value_t = 2)]
+    #[arg(long, value_name = "N", default_value_t = 2, alias = "save_total_limit")]
     pub keep: usize,
-    /// Go on from the newest checkpoint in --out; begin if there is none.
+    /// Go on from the newest checkpoint in --out, also with more --epochs or --max-steps than before; begin if there is
+    /// none
     #[arg(long)]
     pub resume: bool,
     /// Remove the checkpoints of an earlier run in --out.
-    #[arg(long, conflicts_with = "resume")]
+    #[arg(long, conflicts_with = "resume", alias = "overwrite_output_dir")]
     pub overwrite: bool,
 }
 
@@ -112,8 +119,8 @@ impl RunArgs {
     /// The number format, as candle names it.
     pub fn dtype(&self) -> DType {
         match self.dtype {
-            Dtype::F32 => DType::F32,
-            Dtype::Bf16 => DType::BF16,
+            Dtype::F32 if !self.bf16 => DType::F32,
+            Dtype::F32 | Dtype::Bf16 => DType::BF16,
         }
     }
 

@@ -5,10 +5,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::plot::{Curve, FAINT, FIRST, SECOND, plot, range};
 use super::summary::RunSummary;
-use crate::train::metrics::Record;
-
-/// Smooths the curve of the loss: the weight of the newest step.
-const NEWEST: f64 = 0.05;
+use crate::train::metrics::{self, Record};
 
 /// The curves of a run.
 #[derive(Default)]
@@ -93,27 +90,9 @@ fn card(heading: &str, legend: &[(&str, &str)], plot: &Markup) -> Markup {
     }
 }
 
-/// The mean over the steps so far, in which each step counts a little less than the one after it.
+/// The curve of [`metrics::smoothed`]: its end is the loss that the run ends with.
 fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let (mut sum, mut weight) = (0.0, 0.0);
-    let mut next = |value: f64| {
-        sum = (1.0 - NEWEST) * sum + value;
-        weight = (1.0 - NEWEST) * weight + 1.0;
-        sum / weight
-    };
-    points.iter().map(|&(step, value)| (step, next(value))).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{NEWEST, smoothed};
-
-    #[test]
-    fn the_first_step_weighs_no_more_than_the_others() {
-        let smooth = smoothed(&[(1.0, 4.0), (2.0, 2.0)]);
-        assert_eq!(smooth[0], (1.0, 4.0));
-        let expected = ((1.0 - NEWEST) * 4.0 + 2.0) / (2.0 - NEWEST);
-        assert!(smooth[1].0 == 2.0 && (smooth[1].1 - expected).abs() < 1e-12, "{smooth:?}");
-        assert_eq!(smoothed(&[]), []);
-    }
+    let mut before = None;
+    let mut next = |step: f64, loss: f64| *before.insert(metrics::smoothed(before, loss, step as usize));
+    points.iter().map(|&(step, loss)| (step, next(step, loss))).collect()
 }

@@ -9,7 +9,7 @@ mod summary;
 
 use anyhow::Result;
 
-use crate::checkpoint::write_atomically;
+use crate::output::write_atomically;
 
 pub use summary::{Evaluated, RunSummary};
 

@@ -5,6 +5,7 @@ use candle_core::{Device, Tensor};
 
 use crate::train::exchange::{Exchange, SingleWorker};
 use crate::train::interrupt::Interrupt;
+use crate::train::options::FinetuneOptions;
 
 /// Where a run happens.
 pub struct Runtime {
@@ -16,7 +17,7 @@ pub struct Runtime {
     pub exchange: Box<dyn Exchange>,
     /// A limit on memory below the device's own, for one that is shared: whether the network may read so many windows
     /// at once. Asked before every batch; one that is refused has run out of memory, see
-    /// [`FinetuneOptions::shrink_batch`](crate::train::FinetuneOptions::shrink_batch).
+    /// [`FinetuneOptions::shrink_batch`].
     pub fits: Option<Fits>,
 }
 
@@ -33,6 +34,11 @@ impl Runtime {
     /// How many workers there are.
     pub(super) fn workers(&self) -> usize {
         self.exchange.workers().max(1)
+    }
+
+    /// Windows of one step of all workers together.
+    pub(super) fn step_windows(&self, options: &FinetuneOptions) -> usize {
+        options.step_windows().saturating_mul(self.workers())
     }
 
     /// This worker's share of the windows of a step.

@@ -8,8 +8,10 @@ use super::log::RunLog;
 use super::runtime::Runtime;
 use super::training_run::{TrainingData, TrainingRun};
 use crate::calibration;
+use crate::card::Card;
 use crate::checkpoint;
 use crate::config::Config;
+use crate::output;
 use crate::prune::Masks;
 use crate::tokenizer::Tokenizer;
 use crate::train::evaluator::Evaluator;
@@ -36,14 +38,19 @@ pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneR
     let data = TrainingData { features, unanswerable, pad: tokenizer.pad };
     let evaluator =
         options.eval.as_deref().map(|path| Evaluator::new(path, options, &tokenizer)).transpose()?;
+    let card = Card::of_run(&options.base, &options.train, options.windows)?;
     let store = Store::new(&options.out);
     let mut state = State::new(options.recipe(), &data.features, options.batch_size);
     let last = store.steps()?.last().copied();
+    let per_epoch = data.features.len().div_ceil(runtime.step_windows(options));
+    let mut steps_before = options.steps(per_epoch);
     let (parameters, masks) = match last.filter(|_| options.saving.resume) {
         Some(step) => {
             let saved = State::read(&store.path(step))?;
-            saved.check(&state)?;
-            state = saved;
+            saved.check(&state, per_epoch)?;
+            steps_before = saved.steps(per_epoch);
+            let recipe = core::mem::replace(&mut state, saved).recipe;
+            state.recipe = recipe;
             (checkpoint::load(&store.path(step), &config, options.seed)?.0, Masks::new())
         }
         None => {
@@ -63,7 +70,7 @@ pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneR
         .transpose()?;
     // Nothing is written before this line.
     let metrics = if runtime.exchange.rank() == 0 {
-        checkpoint::check_writable(&options.out)?;
+        output::check_writable(&options.out)?;
         if state.step == 0 {
             store.clear()?;
         }
@@ -88,12 +95,21 @@ pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneR
     if state.step > 0 {
         log.line(&format!("resumed from {}", checkpoint.display()));
     }
+    let steps = options.steps(per_epoch);
+    if steps > steps_before {
+        log.line(&format!(
+            "the run had {steps_before} steps and now has {steps}: learning rate and pruning go on as in a run of \
+             that length"
+        ));
+    }
     let checkpoints = Checkpoints::new(store, &options.saving, state.step);
-    TrainingRun { options, runtime, data, learner, evaluator, state, checkpoints, log }.run()
+    TrainingRun { options, runtime, data, learner, evaluator, card, state, checkpoints, log }.run()
 }
 
 /// Checks what the types allow but no run can use.
 fn check(options: &FinetuneOptions, runtime: &Runtime) -> Result<()> {
+    ensure!(options.epochs > 0, "--epochs 0: give at least 1");
+    ensure!(options.max_steps != Some(0), "--max-steps 0: give at least 1");
     ensure!(options.batch_size > 0, "--batch-size 0: give at least 1");
     ensure!(options.accumulation > 0, "--gradient-accumulation 0: give at least 1");
     ensure!(options.saving.every_steps != Some(0), "--save-every 0: give at least 1");

@@ -9,19 +9,18 @@ use super::checkpoints::Checkpoints;
 use super::log::{RunLog, StepResult};
 use super::runtime::Runtime;
 use super::summary::write_report;
+use crate::card::Card;
 use crate::features::{Batch, Feature};
 use crate::ops::derive_key;
 use crate::train::evaluator::Evaluator;
 use crate::train::learner::Learner;
 use crate::train::memory::with_less_memory;
+use crate::train::metrics::smoothed;
 use crate::train::optimizer::Gradients;
 use crate::train::options::{FinetuneOptions, FinetuneReport};
 use crate::train::order::shuffled;
 use crate::train::state::{Best, State};
 use crate::train::unanswerable::Unanswerable;
-
-/// Smooths the loss: the weight of the newest step.
-const NEWEST: f64 = 0.05;
 
 /// The windows to train on.
 pub(super) struct TrainingData {
@@ -40,6 +39,8 @@ pub(super) struct TrainingRun<'a> {
     pub(super) data: TrainingData,
     pub(super) learner: Learner,
     pub(super) evaluator: Option<Evaluator>,
+    /// What is known of the model before it is evaluated.
+    pub(super) card: Card,
     pub(super) state: State,
     pub(super) checkpoints: Checkpoints,
     pub(super) log: RunLog,
@@ -49,9 +50,9 @@ impl TrainingRun<'_> {
     /// Trains to the end, or until a signal asks to stop.
     pub(super) fn run(mut self) -> Result<FinetuneReport> {
         let features = &self.data.features;
-        let windows = self.options.step_windows().saturating_mul(self.runtime.workers());
+        let windows = self.runtime.step_windows(self.options);
         let per_epoch = features.len().div_ceil(windows);
-        let total = per_epoch * self.options.epochs;
+        let total = self.options.steps(per_epoch);
         self.log.line(&format!(
             "{} windows, {} tokens; {} steps; {:.1} % of the encoder pruned",
             features.len(),
@@ -78,7 +79,8 @@ impl TrainingRun<'_> {
             }
             let indices = &order.1[place];
             self.prune(Some((done, indices)))?;
-            let result = self.step(indices, self.options.schedule.rate(done))?;
+            let rate = self.options.schedule.rate(done, self.done_next(total));
+            let result = self.step(indices, rate)?;
             self.state.seconds = self.log.seconds();
             let epochs = self.state.step as f64 / per_epoch as f64;
             self.log.step(&self.state, &result, epochs, self.done(total))?;
@@ -97,6 +99,7 @@ impl TrainingRun<'_> {
         let parameters = self.learner.parameters()?;
         let pruned = self.learner.assert_pruned(&parameters)?;
         if interrupted.is_none() && self.log.writes_files() {
+            self.card()?.write(&self.options.out)?;
             self.learner.save(&self.options.out, &self.options.base, &parameters)?;
             let (evaluator, device) = (self.evaluator.as_ref(), &self.runtime.device);
             write_report(self.options, &self.state, &self.learner, &parameters, evaluator, device)?;
@@ -114,9 +117,19 @@ impl TrainingRun<'_> {
 
     /// The share of the run that is done, by steps or by time, whichever is further.
     fn done(&self, total: usize) -> f64 {
-        let by_steps = self.state.step as f64 / total.max(1) as f64;
-        let by_time =
-            self.options.max_time.map_or(0.0, |limit| self.state.seconds / limit.as_secs_f64().max(1e-9));
+        self.share(total, self.state.step, self.state.seconds)
+    }
+
+    /// The share that will be done after the next step, if that takes as long as those before.
+    fn done_next(&self, total: usize) -> f64 {
+        let step = self.state.step;
+        let seconds = self.state.seconds * (step + 1) as f64 / step.max(1) as f64;
+        self.share(total, step + 1, seconds)
+    }
+
+    fn share(&self, total: usize, steps: usize, seconds: f64) -> f64 {
+        let by_steps = steps as f64 / total.max(1) as f64;
+        let by_time = self.options.max_time.map_or(0.0, |limit| seconds / limit.as_secs_f64().max(1e-9));
         by_steps.max(by_time).min(1.0)
     }
 
@@ -159,7 +172,7 @@ impl TrainingRun<'_> {
         let tokens = indices.iter().map(|&i| self.data.features[i].input_ids.len()).sum();
         self.state.step = step;
         self.state.tokens += tokens;
-        self.state.loss = Some(self.state.loss.map_or(loss, |old| old + NEWEST * (loss - old)));
+        self.state.loss = Some(smoothed(self.state.loss, loss, step));
         let (seconds, sparsity) = (start.elapsed().as_secs_f64(), self.learner.sparsity());
         Ok(StepResult { loss, tokens, learning_rate, gradient_norm, seconds, sparsity })
     }
@@ -260,10 +273,21 @@ impl TrainingRun<'_> {
         }
         self.learner.assert_pruned(&parameters)?;
         self.log.sync()?;
+        let card = self.card()?;
         self.checkpoints.save(step, self.state.best.map(|best| best.step), |path| {
+            card.write(path)?;
             self.learner.save(path, &self.options.base, &parameters)?;
             self.learner.save_optimizer(path)?;
             self.state.write(path)
         })
+    }
+
+    /// The card of the network as it is now.
+    fn card(&self) -> Result<Card> {
+        let mut card = self.card.clone();
+        if let Some(evaluator) = &self.evaluator {
+            evaluator.describe(self.state.step, &mut card)?;
+        }
+        Ok(card)
     }
 }
