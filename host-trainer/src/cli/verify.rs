@@ -73,9 +73,9 @@ pub fn print_differences(args: &Verify, device: &Device) -> Result<ExitCode> {
     let options = args.decoding.options(&directory)?;
     let found = verify(&directory, &args.packed, &dataset, options, device)?;
     output::print(&if args.json {
-        serde_json::to_string_pretty(&to_json(&found))? + "\n"
+        serde_json::to_string_pretty(&to_json(&found, dataset.is_labeled()))? + "\n"
     } else {
-        text(&found)?
+        text(&found, dataset.is_labeled())?
     })?;
     if found.logits.mean.is_nan() || found.logits.mean > SUSPICIOUS {
         output::note(&format!(
@@ -91,11 +91,14 @@ pub fn print_differences(args: &Verify, device: &Device) -> Result<ExitCode> {
     Ok(if reasons.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(LIMIT_NOT_MET) })
 }
 
-fn text(found: &Verification) -> Result<String> {
+fn text(found: &Verification, labeled: bool) -> Result<String> {
     let mut text = String::new();
     let Verification { float, packed, logits, changed, .. } = found;
-    for (name, scores) in [("f32 ", float.scores), ("int8", packed.scores)] {
+    for (name, scores) in [("f32 ", float.scores), ("int8", packed.scores)].into_iter().filter(|_| labeled) {
         writeln!(text, "{name}  EM {:.2}  F1 {:.2}", scores.exact_match, scores.f1)?;
+    }
+    if !labeled {
+        writeln!(text, "no scores: no question of the file has an answer")?;
     }
     writeln!(
         text,
@@ -124,8 +127,11 @@ fn text(found: &Verification) -> Result<String> {
     Ok(text)
 }
 
-fn to_json(found: &Verification) -> Value {
-    let scores = |scores: Scores| json!({"exact_match": scores.exact_match, "f1": scores.f1});
+fn to_json(found: &Verification, labeled: bool) -> Value {
+    let scores = |scores: Scores| match labeled {
+        true => json!({"exact_match": scores.exact_match, "f1": scores.f1}),
+        false => Value::Null,
+    };
     let Difference { spread, worst, mean } = found.logits;
     let changed = found.changed.iter().map(|question| {
         json!({
