@@ -262,6 +262,23 @@ fn a_packed_model_is_compared_with_its_checkpoint() -> Result<()> {
 }
 
 #[test]
+fn verify_prints_no_scores_of_questions_without_answers() -> Result<()> {
+    let root = tempfile::tempdir()?;
+    let root = root.path();
+    common::write_base(root, 5);
+    succeeds(root, "pack --model base --out base.bspan");
+    let data = r#"[{"context": "the red cat sat .", "qas": [{"id": "1", "question": "who sat ?"}]}]"#;
+    std::fs::write(root.join("open.json"), data)?;
+    let line = format!("verify --model base --packed base.bspan open.json {CUT}");
+    let text = succeeds(root, &line);
+    assert!(text.starts_with("no scores: ") && !text.contains("EM "), "{text}");
+    assert!(text.contains(" of 1 answers changed"), "{text}");
+    let found: Value = serde_json::from_str(&succeeds(root, &format!("{line} --json")))?;
+    assert_eq!((&found["f32"], &found["int8"], &found["questions"]), (&Value::Null, &Value::Null, &1.into()));
+    Ok(())
+}
+
+#[test]
 fn files_that_do_not_belong_together_are_refused() -> Result<()> {
     let root = tempfile::tempdir()?;
     let root = root.path();
