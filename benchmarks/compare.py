@@ -2,7 +2,7 @@
 """blockspan beside its peers, in one run on this machine.
 
     python3 benchmarks/compare.py --work-dir DIR [--shape large|minilm] [--tokens 384] [--threads 2]
-        [--rounds 3] [--repeat 7] [--peers NAME ...] [--accept-deepsparse-licence] [--prepare]
+        [--rounds 3] [--repeat 7] [--peers NAME ...] [--accept-deepsparse-license] [--prepare]
         [--json FILE] [--plot FILE.svg]
 
 Installs the peers at fixed versions into DIR, makes the model (fixtures/make_large.py) and every form of it that a
@@ -11,8 +11,8 @@ one anew, in turn, and every other round in reverse order; the table has the med
 already is used again, so a second run starts at once; --prepare ends before the first round. A peer that cannot be
 installed or run is named and left out. Needs Python 3.11, cargo, 15 GB of disk and 6 GB of memory.
 
-DeepSparse is closed software for evaluation only and is installed with --accept-deepsparse-licence alone; read its
-licence first (Neural Magic DeepSparse Community License).
+DeepSparse is closed software for evaluation only and is installed with --accept-deepsparse-license alone; read its
+license first (Neural Magic DeepSparse Community License).
 """
 
 import argparse
@@ -254,7 +254,7 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=7, help="passes of each in a round")
     parser.add_argument("--peers", nargs="+", choices=PEERS, metavar="NAME", help=", ".join(PEERS))
     parser.add_argument("--blockspan", type=Path, help="the command, if it is not to be built")
-    parser.add_argument("--accept-deepsparse-licence", action="store_true")
+    parser.add_argument("--accept-deepsparse-license", "--accept-deepsparse-licence", action="store_true")
     parser.add_argument("--prepare", action="store_true", help="install and make everything, time nothing")
     parser.add_argument("--json", type=Path, help="write all times here")
     parser.add_argument("--plot", type=Path, help="write a picture here (SVG)")
@@ -263,9 +263,9 @@ def main() -> int:
     bench = Bench(args)
     wanted = args.peers or list(PEERS)
     left_out = {}
-    if not args.accept_deepsparse_licence:
+    if not args.accept_deepsparse_license:
         refused = [name for name in wanted if environment(name) == "deepsparse"]
-        left_out = {name: "its licence was not accepted (--accept-deepsparse-licence)" for name in refused}
+        left_out = {name: "its license was not accepted (--accept-deepsparse-license)" for name in refused}
     try:
         bench.make_model()
         bench.build()

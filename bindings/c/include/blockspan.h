@@ -102,7 +102,7 @@ typedef struct {
   size_t max_positions;
   // The default window, in tokens.
   size_t max_seq_len;
-  // Tokens that neighbouring windows share by default.
+  // Tokens that neighboring windows share by default.
   size_t doc_stride;
 } blockspan_model_info;
 
@@ -120,7 +120,7 @@ typedef struct {
   size_t max_answer_len;
   // Starts and ends examined per window, and spans kept over all windows; 1 to 64.
   size_t n_best;
-  // Tokens that neighbouring windows of a long passage share.
+  // Tokens that neighboring windows of a long passage share.
   size_t doc_stride;
   // A longer question is cut to its first so many tokens; at least 1.
   size_t max_query_length;

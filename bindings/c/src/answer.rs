@@ -23,7 +23,7 @@ pub struct Options {
     pub max_answer_len: usize,
     /// Starts and ends examined per window, and spans kept over all windows; 1 to 64.
     pub n_best: usize,
-    /// Tokens that neighbouring windows of a long passage share.
+    /// Tokens that neighboring windows of a long passage share.
     pub doc_stride: usize,
     /// A longer question is cut to its first so many tokens; at least 1.
     pub max_query_length: usize,

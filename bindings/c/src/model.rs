@@ -52,7 +52,7 @@ pub struct ModelInfo {
     pub max_positions: usize,
     /// The default window, in tokens.
     pub max_seq_len: usize,
-    /// Tokens that neighbouring windows share by default.
+    /// Tokens that neighboring windows share by default.
     pub doc_stride: usize,
 }
 

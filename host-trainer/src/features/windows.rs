@@ -14,7 +14,7 @@ use crate::tokenizer::{Tokenizer, Tokens};
 pub struct WindowOptions {
     /// The longest window, with its three special tokens.
     pub max_seq_len: usize,
-    /// How many passage tokens two neighbouring windows share.
+    /// How many passage tokens two neighboring windows share.
     pub doc_stride: usize,
 }
 

@@ -140,7 +140,7 @@ mod tests {
     use super::{Dropout, derive_key};
 
     #[test]
-    fn the_rate_is_met_and_neighbours_do_not_depend_on_each_other() {
+    fn the_rate_is_met_and_neighbors_do_not_depend_on_each_other() {
         for rate in [0.1, 0.5] {
             let dropout = Dropout::new(rate, derive_key(1, 2)).expect("a rate");
             let n = 1 << 20;

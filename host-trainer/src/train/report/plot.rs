@@ -94,7 +94,7 @@ fn draw<'a>(
     root.present()
 }
 
-/// Means of so many neighbours that few enough points remain.
+/// Means of so many neighbors that few enough points remain.
 fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let group = points.len().div_ceil(POINTS).max(1);
     let mean = |group: &[(f64, f64)]| {
