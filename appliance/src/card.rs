@@ -19,6 +19,9 @@ const KEYS: [&str; 12] = [
     "created_by",
 ];
 
+/// The column of keys is at most so wide.
+const MAX_WIDTH: usize = 32;
+
 /// Key and value of each line of the metadata section, as they stand there.
 pub fn entries(metadata: &str) -> Vec<(String, String)> {
     let entry = |line: &str| {
@@ -34,7 +37,8 @@ pub fn lines(entries: &[(String, String)]) -> Vec<String> {
     let mut sorted: Vec<_> = entries.iter().map(|(key, value)| (printable(key), printable(value))).collect();
     // Stable: unknown keys keep the file's order.
     sorted.sort_by_key(|(key, _)| rank(key));
-    let width = sorted.iter().map(|(key, _)| key.chars().count()).max().unwrap_or_default();
+    // A longer key stands out of line; a width has 16 bits.
+    let width = sorted.iter().map(|(key, _)| key.chars().count()).max().unwrap_or_default().min(MAX_WIDTH);
     sorted.iter().map(|(key, value)| format!("{key:<width$}  {value}").trim_end().to_owned()).collect()
 }
 
@@ -57,6 +61,15 @@ mod tests {
             ]
         );
         assert!(lines(&entries("")).is_empty());
+    }
+
+    #[test]
+    fn a_key_longer_than_a_width_can_be_panicked() {
+        let key = "k".repeat(1 << 16);
+        assert_eq!(
+            lines(&entries(&format!("{key}: v\nf1: 1"))),
+            [format!("{:<32}  1", "f1"), format!("{key}  v")]
+        );
     }
 
     #[test]

@@ -33,7 +33,9 @@ fn utf16(bytes: &[u8]) -> Option<&'static str> {
     for quad in bytes.chunks(4) {
         nuls.iter_mut().zip(quad).for_each(|(nuls, &byte)| *nuls += usize::from(byte == 0));
     }
-    if nuls.iter().sum::<usize>().saturating_mul(MAX_BYTES_PER_NUL) < bytes.len().max(1) {
+    let count = nuls.iter().sum::<usize>();
+    // A single one may be a slip in a short text.
+    if count < 2 || count.saturating_mul(MAX_BYTES_PER_NUL) < bytes.len() {
         return None;
     }
     match nuls.map(|nuls| nuls > 0) {

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
+use blockspan_squad::printable;
 use tempfile::NamedTempFile;
 
 /// Stands for standard output in place of a file to write, and for standard input in place of one to read.
@@ -26,9 +27,10 @@ pub fn print(text: &str) -> Result<()> {
     write_stdout(text.as_bytes())
 }
 
-/// Prints a line on standard error. A failure is no error: what nobody can read must not end the work.
+/// Prints a line on standard error, with what could steer the terminal spelled out. A failure is no error: what nobody
+/// can read must not end the work.
 pub fn note(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = writeln!(io::stderr().lock(), "{}", printable(line));
 }
 
 /// Writes a file as [`write_atomically`] does, or standard output where `path` is `-`.

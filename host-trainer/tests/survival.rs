@@ -123,7 +123,8 @@ fn interrupted_it_saves_and_says_so() {
     for (signal, status) in [("INT", 130), ("TERM", 143)] {
         let out = format!("out-{signal}");
         let child = started(root, &out);
-        let kill = format!("kill -{signal} {}", child.id());
+        // Twice at once is one request: `timeout` signals the process and then its group.
+        let kill = format!("kill -{signal} {0}; kill -{signal} {0}", child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh").success());
         let output = child.wait_with_output().expect("it ends");
         let message = String::from_utf8_lossy(&output.stderr);
@@ -253,6 +254,19 @@ fn another_run_is_neither_continued_nor_overwritten_by_mistake() {
     succeeds(root, &format!("{again} --overwrite").replace("--epochs 30", "--epochs 2"));
     assert_eq!(checkpoints(root, "whole"), ["step-00000004", "step-00000006"]);
     assert_eq!(losses(root, "whole").len(), 6);
+}
+
+#[cfg(unix)]
+#[test]
+fn two_runs_at_once_do_not_share_a_directory() {
+    let root = workplace();
+    let root = root.path();
+    let mut child = started(root, "out");
+    refused(root, &format!("{FINETUNE} --out out --resume"), &["out: another run is writing to it", "--out"]);
+    child.kill().expect("SIGKILL");
+    child.wait().expect("it ends");
+    succeeds(root, &format!("{FINETUNE} --out out --resume"));
+    assert_same_end(root, "out");
 }
 
 #[test]

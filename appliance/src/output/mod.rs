@@ -2,7 +2,6 @@
 
 pub mod json;
 mod new_file;
-mod printable;
 pub mod text;
 
 use std::io::{self, Write};
@@ -10,8 +9,8 @@ use std::io::{self, Write};
 use anyhow::{Result, anyhow};
 use blockspan_engine::Answer;
 
+pub use blockspan_squad::{printable, printable_lines};
 pub use new_file::NewFile;
-pub use printable::{printable, printable_lines};
 
 /// What came of a question.
 pub struct Reply<'a> {

@@ -118,8 +118,9 @@ unsafe fn from_file(
     open: impl FnOnce(&Path) -> io::Result<(&'static [u8], Owner)>,
 ) -> Status {
     let body = || {
-        // SAFETY: checked for NULL here; zero-terminated by the caller's promise.
-        let path = unsafe { pointers::get(path, "path").map(|first| CStr::from_ptr(first)) }?;
+        pointers::check(path, "path")?;
+        // SAFETY: not NULL, checked above; zero-terminated by the caller's promise.
+        let path = unsafe { CStr::from_ptr(path) };
         let path = to_path(path)?;
         let (bytes, owner) = open(path).map_err(Failure::CannotOpen)?;
         let engine =
@@ -179,9 +180,9 @@ unsafe fn from_bytes(
 ) -> Status {
     let body = || {
         // An empty slice is no model either, but a NULL pointer deserves its own message.
+        pointers::check(bytes, "bytes")?;
         // SAFETY: the caller's promise for `bytes`.
-        let bytes: &'static [u8] =
-            unsafe { pointers::get(bytes, "bytes").and_then(|first| pointers::slice(first, len, "bytes")) }?;
+        let bytes: &'static [u8] = unsafe { pointers::slice(bytes, len, "bytes") }?;
         let engine = parse(bytes).map_err(Failure::InvalidBytes)?;
         Ok(Model::into_handle(engine, Owner::Caller))
     };

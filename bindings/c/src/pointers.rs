@@ -2,7 +2,8 @@
 
 use crate::failure::Failure;
 
-fn check<T>(pointer: *const T, name: &'static str) -> Result<(), Failure<'static>> {
+/// Refuses NULL and an address that no `T` can have.
+pub(crate) fn check<T>(pointer: *const T, name: &'static str) -> Result<(), Failure<'static>> {
     if pointer.is_null() {
         return Err(Failure::Null(name));
     }

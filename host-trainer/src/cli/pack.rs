@@ -67,6 +67,7 @@ impl Pack {
         for line in &self.metadata {
             let (key, value) = line
                 .split_once('=')
+                .filter(|(key, _)| !key.trim().is_empty())
                 .with_context(|| format!("--metadata {line:?}: write it as KEY=VALUE"))?;
             all.push((key.to_owned(), value.to_owned()));
         }

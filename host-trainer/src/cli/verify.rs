@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use blockspan_squad::{Dataset, Scores};
+use blockspan_squad::{Dataset, Scores, printable_lines};
 use blockspan_trainer::checkpoint::hub::model_directory;
 use blockspan_trainer::output;
 use blockspan_trainer::verify::{Difference, Verification, verify};
@@ -75,7 +75,7 @@ pub fn print_differences(args: &Verify, device: &Device) -> Result<ExitCode> {
     output::print(&if args.json {
         serde_json::to_string_pretty(&to_json(&found, dataset.is_labeled()))? + "\n"
     } else {
-        text(&found, dataset.is_labeled())?
+        printable_lines(&text(&found, dataset.is_labeled())?)
     })?;
     if found.logits.mean.is_nan() || found.logits.mean > SUSPICIOUS {
         output::note(&format!(

@@ -211,7 +211,13 @@ impl Shared {
         };
         if let Err(payload) = catch_unwind(AssertUnwindSafe(tasks)) {
             self.next.store(n, Ordering::Relaxed);
-            self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(payload);
+            let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
+            if first.is_none() {
+                *first = Some(payload);
+            } else {
+                // Its destructor could panic too, and nobody would be there to catch that.
+                core::mem::forget(payload);
+            }
         }
     }
 

@@ -1,6 +1,9 @@
 //! What happens before the first step.
 
-use anyhow::{Context, Result, ensure};
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
 use candle_core::DType;
 
 use super::checkpoints::Checkpoints;
@@ -69,8 +72,10 @@ pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneR
         .map(|path| setup::load_teacher(path, &config, options, device))
         .transpose()?;
     // Nothing is written before this line.
+    let mut _lock = None;
     let metrics = if runtime.exchange.rank() == 0 {
         output::check_writable(&options.out)?;
+        _lock = lock(&options.out)?;
         if state.step == 0 {
             store.clear()?;
         }
@@ -104,6 +109,20 @@ pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneR
     }
     let checkpoints = Checkpoints::new(store, &options.saving, state.step);
     TrainingRun { options, runtime, data, learner, evaluator, card, state, checkpoints, log }.run()
+}
+
+/// Keeps other runs out of a directory for as long as the result lives. Where directories cannot be locked nothing is.
+///
+/// # Errors
+/// Another run that is writing to it.
+fn lock(out: &Path) -> Result<Option<File>> {
+    let Ok(directory) = File::open(out) else { return Ok(None) };
+    match directory.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            bail!("{}: another run is writing to it; wait for its end, or give another --out", out.display())
+        }
+        _ => Ok(Some(directory)),
+    }
 }
 
 /// Checks what the types allow but no run can use.
