@@ -78,16 +78,18 @@ impl Report {
         }
         if let Some(twins) = self.twins {
             let Separation { with_answer, without_answer, auroc, f1, threshold, best_f1 } = twins;
-            let auroc = auroc.map_or("not defined".to_owned(), |auroc| format!("{auroc:.4}"));
-            put(
-                &mut out,
-                format_args!(
-                    "twins  AUROC {auroc} of null_diff  ({with_answer} questions with an answer, {without_answer} \
-                     without)\n\
-                     twins  F1 {f1:.2} with --null-threshold {threshold}, best F1 {:.2} with --null-threshold {}\n",
-                    best_f1.score, best_f1.threshold
+            match auroc {
+                None => out.push_str("twins  none: no question has another paragraph to ask on\n"),
+                Some(auroc) => put(
+                    &mut out,
+                    format_args!(
+                        "twins  AUROC {auroc:.4} of null_diff  ({with_answer} questions with an answer, \
+                         {without_answer} without)\n\
+                         twins  F1 {f1:.2} with --null-threshold {threshold}, best F1 {:.2} with --null-threshold {}\n",
+                        best_f1.score, best_f1.threshold
+                    ),
                 ),
-            );
+            }
         }
         out
     }
