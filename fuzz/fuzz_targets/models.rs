@@ -1,4 +1,4 @@
-//! The tiny models, packed by `fuzz/pack-models.sh`.
+//! The smallest models (`tests/src/smallest.rs`), packed by `fuzz/pack-models.sh`, in the same order.
 
 const MODELS: [&[u8]; 3] = [
     include_bytes!("../models/output-block.bspan"),

@@ -66,7 +66,12 @@ pub fn section(bytes: &[u8], entry: Range<usize>) -> Option<Range<usize>> {
 /// Writes the checksums of all sections, of the table and of the header anew, and the length of the file, so that
 /// a reader goes on to what the changed bytes mean.
 pub fn seal(bytes: &mut [u8]) {
-    for entry in entries(bytes) {
+    seal_sections(bytes, |_| true);
+}
+
+/// As [`seal`], where only the sections whose number in the table is `stale` have changed.
+fn seal_sections(bytes: &mut [u8], stale: impl Fn(usize) -> bool) {
+    for (_, entry) in entries(bytes).enumerate().filter(|&(number, _)| stale(number)) {
         let checksum = section(bytes, entry.clone()).and_then(|range| bytes.get(range)).map(xxh64);
         if let (Some(checksum), Some(field)) = (checksum, bytes.get_mut(entry.start + 24..entry.end)) {
             field.copy_from_slice(&checksum.to_le_bytes());
@@ -152,7 +157,7 @@ pub fn check_tokens(model: &Model<'_>, text: &str) {
 /// | 8 each | an edit: section, operation, `u16` place, `u32` value |
 /// | 5 | max_answer_len, n_best, doc_stride (255 for the model's own), max_query_length (255 for no limit),
 /// null_threshold (quarters above -32; 255 for none) |
-/// | rest | the question, up to a line's end, and the passage; what is not UTF-8 is replaced |
+/// | rest | the question, up to a line's end, and the passage, `LONGEST_TEXT` bytes of each; what is not UTF-8 is replaced |
 #[derive(Clone, Copy)]
 pub struct Script<'d> {
     rest: &'d [u8],
@@ -181,23 +186,35 @@ impl<'d> Script<'d> {
         u32::from(self.half()) | u32::from(self.half()) << 16
     }
 
-    /// Edits the model and seals it.
+    /// Edits the model and seals it; computes anew only the checksums that an edit has spoiled.
     pub fn edit(&mut self, bytes: &mut Bytes) {
-        for _ in 0..self.byte() % 16 {
+        // The numbers of the sections that changed; all of them once the table has.
+        let (mut stale, mut all) = (Vec::new(), false);
+        let edits = self.byte() % 16;
+        if edits == 0 {
+            return;
+        }
+        for _ in 0..edits {
             let (which, operation, place, value) = (self.byte(), self.byte(), self.half(), self.word());
             if operation % 16 == 15 {
                 bytes.truncate(value as usize);
+                all = true;
             }
             let count = entries(bytes.get()).count();
             // The header and the table stand for one more section.
-            let entry = entries(bytes.get()).nth(usize::from(which) % (count + 1));
+            let number = usize::from(which) % (count + 1);
             let head = 0..(HEADER_LEN + ENTRY_LEN * count).min(bytes.get().len());
-            let range = entry.map_or(Some(head), |entry| section(bytes.get(), entry));
+            let range = match entries(bytes.get()).nth(number) {
+                Some(entry) => section(bytes.get(), entry),
+                None => Some(head),
+            };
+            all |= number == count;
+            stale.push(number);
             if let Some(section) = range.and_then(|range| bytes.get_mut().get_mut(range)) {
                 change(section, operation, place, value);
             }
         }
-        seal(bytes.get_mut());
+        seal_sections(bytes.get_mut(), |number| all || stale.contains(&number));
     }
 
     /// How to answer.
@@ -226,9 +243,17 @@ impl<'d> Script<'d> {
     pub fn texts(self) -> (String, String) {
         let end = self.rest.iter().position(|&byte| byte == b'\n').unwrap_or(self.rest.len());
         let (question, passage) = self.rest.split_at(end);
-        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let text = |bytes| String::from_utf8_lossy(shorten(bytes)).into_owned();
         (text(question), text(passage))
     }
+}
+
+/// The most bytes of a text: some windows of the smallest models, so that no case takes long.
+pub const LONGEST_TEXT: usize = 96;
+
+/// A text's first bytes.
+pub fn shorten(text: &[u8]) -> &[u8] {
+    text.get(..LONGEST_TEXT).unwrap_or(text)
 }
 
 /// One edit: a byte, half-word or word at a place near the start, near the end or anywhere.

@@ -1,6 +1,9 @@
-//! What the workspace's tests share: where the fixtures lie, models packed from them, and damage to models.
+//! What the workspace's tests share: where the fixtures lie, models packed from them, damage to models, and models
+//! for the fuzz targets.
 
 pub mod hostile;
+pub mod random;
+pub mod smallest;
 
 use std::path::{Path, PathBuf};
 

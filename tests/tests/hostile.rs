@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 use blockspan_engine::format::{ENTRY_LEN, HEADER_LEN, SectionId, section_ids};
 use blockspan_engine::{AnswerOptions, Error, Model, ParseError, Session};
 use blockspan_tests::hostile::{Bytes, Script, entries, parse_and_answer, seal, section};
+use blockspan_tests::random::Random;
+use blockspan_tests::smallest::SMALLEST;
 use blockspan_tests::{TINY, fixture, packed_tiny};
 
 const QUESTION: &str = "how long is the river ?";
@@ -229,21 +231,9 @@ fn truncated_anywhere() -> Result<()> {
     Ok(())
 }
 
-/// xorshift64* (Vigna 2016).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        ((u128::from(self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)) * n as u128) >> 64) as usize
-    }
-}
-
 #[test]
 fn random_damage_in_every_section() -> Result<()> {
-    let mut random = Random(0x5eed);
+    let mut random = Random::new(0x5eed);
     let (mut parsed, mut refused) = (0, 0);
     for name in TINY {
         let mut bytes = tiny(name)?;
@@ -375,18 +365,63 @@ fn options_out_of_range_are_refused_by_name() -> Result<()> {
     Ok(())
 }
 
+/// The models of the fuzz targets differ in what makes the engine go other ways, and are small enough to be quick.
+#[test]
+fn the_smallest_models_answer() -> Result<()> {
+    for spec in SMALLEST {
+        let bytes = spec.pack()?;
+        assert!(*bytes == *spec.pack()?, "{}: another file each time", spec.name);
+        assert!(bytes.len() < 36 << 10, "{}: {} bytes", spec.name, bytes.len());
+        let bytes = Bytes::new(&bytes);
+        let model = Model::parse(bytes.get())?;
+        // Every character of the passage leads to tokens, in several windows, and one of them is the answer.
+        let (question, passage) =
+            ("who sat ?", "The cat sat. 한 東 é b\u{327}\u{301} 1 on the mat, a cat ? - ".repeat(2));
+        let mut workspace = vec![0; model.workspace_len(24, 1)];
+        let mut session = Session::with(&model, 24, &mut workspace, Default::default())?;
+        let outcome = session.answer(question, &passage, &options(), &mut [Default::default(); 2])?;
+        assert!(outcome.windows > 2 && outcome.answers > 0, "{}: {outcome:?}", spec.name);
+        parse_and_answer(bytes.get(), question, &passage, &options())?;
+    }
+    Ok(())
+}
+
+/// A model that no edit changes is sealed as it was, and one with an edit anywhere as if all of it were sealed anew.
+#[test]
+fn edits_are_sealed_as_the_whole_file_would_be() -> Result<()> {
+    let packed = SMALLEST[0].pack()?;
+    let mut script = Script::new(&[0]);
+    let mut bytes = Bytes::new(&packed);
+    script.edit(&mut bytes);
+    assert_eq!(bytes.get(), &*packed);
+
+    let mut random = Random::new(0x5ea1);
+    let mut changed = 0;
+    for _ in 0..500 {
+        let mut data = vec![1 + random.below(3) as u8];
+        data.extend((0..24).map(|_| random.below(256) as u8));
+        let mut bytes = Bytes::new(&packed);
+        Script::new(&data).edit(&mut bytes);
+        let mut again = Bytes::new(bytes.get());
+        seal(again.get_mut());
+        assert_eq!(bytes.get(), again.get(), "{data:?}");
+        changed += usize::from(bytes.get() != &*packed);
+    }
+    assert!(changed > 300, "{changed} changed");
+    Ok(())
+}
+
 /// What the fuzzer found worth keeping (`fuzz/README.md`).
 #[test]
 fn the_fuzzers_corpus() -> Result<()> {
-    let models = TINY.map(tiny);
+    let models = SMALLEST.iter().map(|spec| spec.pack()).collect::<Result<Vec<_>>>()?;
     for target in ["answer", "tokenizer"] {
         let directory = fixture(&format!("../fuzz/corpus/{target}"));
         let mut count = 0;
         for file in std::fs::read_dir(&directory).with_context(|| directory.display().to_string())? {
             let data = std::fs::read(file?.path())?;
             let mut script = Script::new(&data);
-            let model = models[usize::from(script.byte()) % models.len()].as_ref();
-            let mut bytes = Bytes::new(model.map_err(|error| anyhow::anyhow!("{error}"))?.get());
+            let mut bytes = Bytes::new(&models[usize::from(script.byte()) % models.len()]);
             script.edit(&mut bytes);
             let options = if target == "answer" { script.options() } else { options() };
             let (question, passage) = script.texts();
