@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use blockspan_tests::smallest::SMALLEST;
-use blockspan_trainer::checkpoint::write_atomically;
+use blockspan_trainer::output::write_atomically;
 
 fn main() -> Result<()> {
     let directory: PathBuf = std::env::args_os().nth(1).context("give a directory")?.into();
