@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use blockspan_trainer::card::Card;
 use blockspan_trainer::config::Config;
 use blockspan_trainer::features::WindowOptions;
@@ -26,7 +26,7 @@ impl WindowArgs {
         let config = Config::read(directory)?;
         let windows =
             WindowOptions::or_own(self.max_seq_len, self.doc_stride, own, config.max_position_embeddings);
-        windows.check(&config)?;
+        windows.check(&config).with_context(|| directory.display().to_string())?;
         windows.check_room()?;
         Ok(windows)
     }
