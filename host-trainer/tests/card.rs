@@ -1,27 +1,19 @@
 //! The card of a model: what training writes, what `pack` takes over, measures and is told.
 
+#[path = "common/command.rs"]
+mod command;
 mod common;
 
 use std::path::Path;
-use std::process::{Command, Output};
 
 use anyhow::Result;
 use blockspan_engine::{AlignedBytes, Model};
 use serde_json::Value;
 
+use command::{run, succeeds};
+
 const FINETUNE: &str = "finetune --base base --train data.json data.json --eval v2.json --epochs 2 --out out";
 const CREATED_BY: &str = concat!("blockspan-trainer ", env!("CARGO_PKG_VERSION"));
-
-fn run(root: &Path, line: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_blockspan-trainer"));
-    command.current_dir(root).args(line.split_whitespace()).output().expect("the binary runs")
-}
-
-fn succeeds(root: &Path, line: &str) -> String {
-    let output = run(root, line);
-    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
 
 /// The lines of the metadata of the file that `pack` makes with these arguments.
 fn metadata(root: &Path, arguments: &str) -> Result<Vec<String>> {

@@ -1,10 +1,11 @@
 //! The files of `evaluate --output-dir` against the rules of `run_qa.py`, spelled out here once more; and `verify`.
 
+#[path = "common/command.rs"]
+mod command;
 mod common;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use anyhow::Result;
 use blockspan_engine::{AlignedBytes, Answer, AnswerOptions, Model, Session};
@@ -14,21 +15,12 @@ use blockspan_trainer::features::{Feature, Labels, WindowOptions, features};
 use candle_core::Device;
 use serde_json::{Map, Value};
 
+use command::{run, succeeds};
+
 const WINDOWS: WindowOptions = WindowOptions { max_seq_len: 16, doc_stride: 4 };
 const CUT: &str = "--max-seq-len 16 --doc-stride 4";
 const N_BEST: usize = 6;
 const MAX_ANSWER_LEN: usize = 5;
-
-fn run(root: &Path, line: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_blockspan-trainer"));
-    command.current_dir(root).args(line.split_whitespace()).output().expect("the binary runs")
-}
-
-fn succeeds(root: &Path, line: &str) -> String {
-    let output = run(root, line);
-    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
 
 fn json(path: &Path) -> Value {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -1,26 +1,18 @@
 //! The windows that a command takes when flags do not say: those that the model was trained with, else the usual ones.
 
+#[path = "common/command.rs"]
+mod command;
 mod common;
 
 use std::path::Path;
-use std::process::{Command, Output};
 
 use anyhow::Result;
 use blockspan_engine::{AlignedBytes, Model};
 use serde_json::Value;
 
+use command::{run, succeeds};
+
 const FINETUNE: &str = "finetune --base base --train data.json --epochs 1 --out out";
-
-fn run(root: &Path, line: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_blockspan-trainer"));
-    command.current_dir(root).args(line.split_whitespace()).output().expect("the binary runs")
-}
-
-fn succeeds(root: &Path, line: &str) -> String {
-    let output = run(root, line);
-    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
 
 fn refused(root: &Path, line: &str, part: &str) {
     let output = run(root, line);
