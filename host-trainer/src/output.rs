@@ -41,7 +41,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     if is_standard(path) { write_stdout(bytes) } else { write_atomically(path, bytes) }
 }
 
-/// Finds out whether [`write`] can write text to `path`, before the work is done whose result it will hold.
+/// Finds out whether [`write()`] can write text to `path`, before the work is done whose result it will hold.
 ///
 /// # Errors
 /// As for [`write_atomically`].

@@ -215,8 +215,12 @@ impl Shared {
             if first.is_none() {
                 *first = Some(payload);
             } else {
-                // Its destructor could panic too, and nobody would be there to catch that.
-                core::mem::forget(payload);
+                drop(first);
+                // The destructor of the payload is the task's code and could panic too. What such a second panic
+                // carries is not dropped, so that this ends.
+                if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                    core::mem::forget(payload);
+                }
             }
         }
     }
