@@ -60,7 +60,7 @@ fn options(root: &Path, out: &str, batch_size: usize) -> FinetuneOptions {
         train: vec![root.join("data.json")],
         out: root.join(out),
         teacher: None,
-        weights: Weights { distill: 0.0, temperature: 1.0, hidden: 0.0 },
+        weights: Weights { distill: 0.0, null_distill: 0.0, temperature: 1.0, hidden: 0.0 },
         epochs: 4,
         max_steps: None,
         schedule: Schedule { peak: 1e-3, warmup: 0.1, decay: Decay::Cosine },

@@ -12,7 +12,7 @@ use blockspan_trainer::tokenizer::Tokenizer;
 use blockspan_trainer::train::loss::{Weights, loss};
 use candle_core::{Device, Tensor};
 
-const WEIGHTS: Weights = Weights { distill: 0.8, temperature: 2.0, hidden: 1.0 };
+const WEIGHTS: Weights = Weights { distill: 0.8, null_distill: 0.8, temperature: 2.0, hidden: 1.0 };
 
 struct Setup {
     config: blockspan_trainer::config::Config,
@@ -100,7 +100,7 @@ fn a_teacher_is_not_trained_and_equal_hidden_states_cost_nothing() -> Result<()>
     let teacher = BertForQuestionAnswering::new(&setup.config, frozen.builder())?;
     let (output, target) = (model.forward(&setup.batch.input)?, teacher.forward(&setup.batch.input)?);
     assert!(!target.start_logits.track_op());
-    let weights = Weights { distill: 1.0, ..WEIGHTS };
+    let weights = Weights { distill: 1.0, null_distill: 1.0, ..WEIGHTS };
     let value = loss(&output, Some(&target), &setup.batch, weights)?.to_scalar::<f32>()?;
     assert!(value.abs() < 1e-6, "{value}");
     Ok(())

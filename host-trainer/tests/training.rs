@@ -31,7 +31,7 @@ fn options(root: &Path, out: &str, epochs: usize, pruning: Option<Pruning>) -> F
         train: vec![root.join("data.json")],
         out: root.join(out),
         teacher: None,
-        weights: Weights { distill: 0.5, temperature: 2.0, hidden: 1.0 },
+        weights: Weights { distill: 0.5, null_distill: 0.5, temperature: 2.0, hidden: 1.0 },
         epochs,
         max_steps: None,
         schedule: Schedule { peak: 1e-2, warmup: 0.1, decay: Decay::Linear },

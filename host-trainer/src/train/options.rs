@@ -204,14 +204,21 @@ impl FinetuneOptions {
             ("--weight-decay", self.optimizer.weight_decay.to_string()),
             ("--max-grad-norm", self.max_grad_norm.to_string()),
         ];
-        // Not named where it is 0, so that runs which began before there was such a flag can go on.
+        // Not named where they do nothing, so that runs which began before there were such flags can go on.
         let unanswerable = (self.unanswerable_rate > 0.0)
             .then(|| ("--unanswerable-rate", self.unanswerable_rate.to_string()));
+        let null_distill = (self.weights.null_distill != self.weights.distill)
+            .then(|| ("--null-distill-weight", self.weights.null_distill.to_string()));
         let max_steps = self.max_steps.map(|steps| (MAX_STEPS, steps.to_string()));
         let pruning = self.pruning.map_or_else(|| vec![("--schedule", "none".into())], Pruning::recipe);
         let skip_bad_answers = self.skip_bad_answers.then(|| ("--skip-bad-answers", "true".into()));
-        let all =
-            flags.into_iter().chain(unanswerable).chain(skip_bad_answers).chain(max_steps).chain(pruning);
+        let all = flags
+            .into_iter()
+            .chain(unanswerable)
+            .chain(null_distill)
+            .chain(skip_bad_answers)
+            .chain(max_steps)
+            .chain(pruning);
         all.map(|(flag, value)| (flag.to_owned(), value)).collect()
     }
 }

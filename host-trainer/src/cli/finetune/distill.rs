@@ -16,6 +16,9 @@ pub struct DistillArgs {
     /// The teacher's share of the loss, 0 to 1; labels have the rest
     #[arg(long, value_name = "SHARE", default_value_t = 0.8, requires = "teacher")]
     pub distill_weight: f64,
+    /// The teacher's share in windows that do not hold the answer [default: --distill-weight; 0 with --unanswerable-rate]
+    #[arg(long, value_name = "SHARE", requires = "teacher")]
+    pub null_distill_weight: Option<f64>,
     /// Divides the logits of teacher and student
     #[arg(long, value_name = "NUMBER", default_value_t = 2.0, requires = "teacher")]
     pub temperature: f64,
@@ -25,10 +28,14 @@ pub struct DistillArgs {
 }
 
 impl DistillArgs {
-    /// As the library takes it.
-    pub fn weights(&self) -> Result<Weights> {
+    /// As the library takes it. A teacher is not asked about windows that the run makes unanswerable, unless told.
+    pub fn weights(&self, unanswerable_rate: f64) -> Result<Weights> {
+        let distill = share("--distill-weight", self.distill_weight)?;
+        let default = if unanswerable_rate > 0.0 { 0.0 } else { distill };
+        let null_distill = self.null_distill_weight;
         Ok(Weights {
-            distill: share("--distill-weight", self.distill_weight)?,
+            distill,
+            null_distill: null_distill.map_or(Ok(default), |value| share("--null-distill-weight", value))?,
             temperature: positive("--temperature", self.temperature)?,
             hidden: not_negative("--hidden-weight", self.hidden_weight)?,
         })
