@@ -38,6 +38,10 @@ pub fn run(args: &Ask) -> Result<()> {
         .map_err(|error| place(error, &passage.origin))?;
     let answered = start.elapsed();
     answers.truncate(outcome.answers);
+    ensure!(
+        !outcome.null_diff.is_nan(),
+        "{source}: the model's numbers overflow on this text; train it again, or verify the checkpoint that it was packed from"
+    );
 
     let reply = Reply {
         question: &args.question,
@@ -69,6 +73,11 @@ pub fn run(args: &Ask) -> Result<()> {
 fn place(error: Error, origin: &Origin) -> anyhow::Error {
     match error {
         Error::EmptyPassage | Error::TextTooLong => anyhow!("{origin}: {error}"),
+        // Windows that overlap by all of their length leave no room for any question.
+        Error::QuestionTooLong { tokens, most: 0 } => anyhow!(
+            "the question has {tokens} tokens, but none leave room for a passage; give a larger --max-seq-len or a \
+             smaller --doc-stride"
+        ),
         Error::QuestionTooLong { tokens, most } => anyhow!(
             "the question has {tokens} tokens, but only {most} leave room for a passage; shorten it, or give \
              --max-query-length {most}, a larger --max-seq-len or a smaller --doc-stride"

@@ -105,8 +105,9 @@ pub struct Inspect {
 #[derive(Args)]
 #[command(after_help = examples::BENCH)]
 pub struct Bench {
-    #[command(flatten)]
-    pub model: ModelArgs,
+    /// Packed model (*.bspan) [default: the one in this program].
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
     /// Lengths of the input, in tokens [default: 48,128,384, as far as the model reads so many].
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = up_to::<{ usize::MAX }>)]
     pub tokens: Vec<usize>,
@@ -127,8 +128,9 @@ pub struct Bench {
 #[derive(Args)]
 #[command(after_help = examples::TOKENIZE)]
 pub struct Tokenize {
-    #[command(flatten)]
-    pub model: ModelArgs,
+    /// Packed model (*.bspan) [default: the one in this program].
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
 }
 
 /// Where the passage comes from: standard input unless one of these is given.

@@ -13,10 +13,14 @@ use crate::passage::is_stdin;
 impl ModelArgs {
     /// Refuses a model on standard input where that is needed for something else.
     pub fn check_not_stdin(&self, otherwise: &str) -> Result<()> {
-        let taken = self.model.as_deref().is_some_and(is_stdin);
-        ensure!(!taken, "--model -: {otherwise}");
-        Ok(())
+        check_not_stdin(self.model.as_deref(), otherwise)
     }
+}
+
+/// Refuses a model on standard input where that cannot be.
+pub fn check_not_stdin(model: Option<&Path>, otherwise: &str) -> Result<()> {
+    ensure!(!model.is_some_and(is_stdin), "--model -: {otherwise}");
+    Ok(())
 }
 
 /// The bytes of a model, not parsed yet.

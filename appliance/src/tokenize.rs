@@ -1,22 +1,24 @@
 //! `blockspan tokenize`: word pieces of lines, one JSON object for each.
 
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use blockspan_engine::Error;
 use blockspan_engine::tokenizer::Tokenizer;
 
 use crate::cli::Tokenize;
-use crate::model_source::ModelSource;
+use crate::model_source::{ModelSource, check_not_stdin};
 use crate::output::{self, json};
 
 /// Bytes that are read and written at once.
 const BUFFER: usize = 1 << 16;
+/// The longest line in bytes: a device without an end is refused before it fills the memory.
+const MAX_LINE: u64 = 1 << 26;
 
 /// Reads lines, prints their tokens.
 pub fn run(args: &Tokenize) -> Result<()> {
-    args.model.check_not_stdin("standard input holds the lines; name a file")?;
-    let source = ModelSource::open(args.model.model.as_deref())?;
+    check_not_stdin(args.model.as_deref(), "standard input holds the lines; name a file")?;
+    let source = ModelSource::open(args.model.as_deref())?;
     let model = source.parse()?;
     let mut input = BufReader::with_capacity(BUFFER, io::stdin().lock());
     let mut stdout = BufWriter::with_capacity(BUFFER, io::stdout().lock());
@@ -24,7 +26,7 @@ pub fn run(args: &Tokenize) -> Result<()> {
     loop {
         line.clear();
         number += 1;
-        let read = input.read_until(b'\n', &mut line);
+        let read = input.by_ref().take(MAX_LINE + 1).read_until(b'\n', &mut line);
         if read.map_err(|error| anyhow!("standard input: cannot read: {error}; pipe the lines in"))? == 0 {
             return output::delivered(stdout.flush()).map(drop);
         }
@@ -50,9 +52,7 @@ pub fn run(args: &Tokenize) -> Result<()> {
 
 /// One line as an object.
 fn tokenize(tokenizer: &Tokenizer<'_>, text: &[u8]) -> Result<String> {
-    if u32::try_from(text.len()).is_err() {
-        return Err(Error::TextTooLong.into());
-    }
+    ensure!(text.len() as u64 <= MAX_LINE, "longer than 64 MiB; split it");
     let tokens = tokenizer.tokens_of_bytes(text).map_err(|error| match error {
         Error::InvalidUtf8 { byte, .. } => {
             anyhow!("not UTF-8 at byte {byte} of the line; convert the text, for example with iconv -t UTF-8")

@@ -58,7 +58,7 @@ fn main() -> Result<()> {
     let model = BertForQuestionAnswering::new(&config, variables.builder())?;
     let mut optimizer = AdamW::new(variables.vars(), AdamWOptions::default())?;
     let batch = batch(windows, tokens, config.vocab_size)?;
-    let weights = Weights { distill: 0.0, temperature: 1.0, hidden: 0.0 };
+    let weights = Weights { distill: 0.0, null_distill: 0.0, temperature: 1.0, hidden: 0.0 };
     let mut step = |number: u64| -> Result<f32> {
         let output = model.forward_training(&batch.input, rates, derive_key(0, number))?;
         let loss = loss(&output, None, &batch, weights)?;

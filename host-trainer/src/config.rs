@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use blockspan_engine::MAX_LAYERS;
 
 use crate::files::Object;
@@ -55,7 +55,9 @@ impl Config {
     /// supported; the message names the file and the field.
     pub fn read(directory: &Path) -> Result<Self> {
         let path = directory.join("config.json");
-        ensure!(path.exists(), "{}: cannot read; give a Hugging Face model directory", path.display());
+        if let Err(error) = path.metadata() {
+            bail!("{}: cannot read: {error}; give a Hugging Face model directory", path.display());
+        }
         let file = Object::read(path, "the configuration of a BERT model")?;
         let text = |name: &str, default: &str| file.text(name).map(|text| text.unwrap_or(default).to_owned());
         let number = |name: &str, default: f64| file.number(name).map(|number| number.unwrap_or(default));

@@ -118,7 +118,11 @@ fn write_stdout(bytes: &[u8]) -> Result<()> {
 fn target(path: &Path) -> io::Result<PathBuf> {
     match path.metadata() {
         Ok(metadata) if !metadata.is_file() => {
-            return Err(io::Error::other("not a regular file; name another"));
+            return Err(io::Error::other(if metadata.is_dir() {
+                "it is a directory; name a file in it"
+            } else {
+                "not a regular file; name another"
+            }));
         }
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -206,13 +210,15 @@ mod tests {
         assert!(Command::new("mkfifo").arg(&fifo).status()?.success());
         let link = root.path().join("link");
         symlink(&fifo, &link)?;
-        for path in [&fifo, &link, root.path(), Path::new("/dev/null")] {
+        for path in [&fifo, &link, Path::new("/dev/null")] {
             for result in [check(path), write_atomically(path, b"bytes")] {
                 let message = format!("{:#}", result.expect_err("refused"));
                 let expected = format!("{}: cannot write: not a regular file; name another", path.display());
                 assert_eq!(message, expected);
             }
         }
+        let message = format!("{:#}", check(root.path()).expect_err("refused"));
+        assert!(message.ends_with(": cannot write: it is a directory; name a file in it"), "{message}");
         assert!(fifo.symlink_metadata()?.file_type().is_fifo());
         assert!(Path::new("/dev/null").metadata()?.file_type().is_char_device());
         Ok(())

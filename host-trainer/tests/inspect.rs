@@ -92,3 +92,27 @@ fn a_dense_model_is_one_line_unless_asked_for_more() -> Result<()> {
     assert_eq!(lines("pack --no-smoothing --model base --out base.bspan --verbose")?.len(), 13);
     Ok(())
 }
+
+#[test]
+fn what_pack_will_refuse_is_told_by_inspect_and_by_finetune() -> Result<()> {
+    let root = tempfile::tempdir()?;
+    common::write_base(root.path(), 1);
+    let run = |line: &str| -> Result<String> {
+        let output = Command::new(env!("CARGO_BIN_EXE_blockspan-trainer"))
+            .current_dir(root.path())
+            .args(line.split_whitespace())
+            .output()?;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)? + &String::from_utf8(output.stderr)?)
+    };
+    let finetune = "finetune --base base --train data.json --max-seq-len 24 --doc-stride 4 --max-steps 1";
+    assert!(!run("inspect base")?.contains("pack will refuse"));
+    assert!(!run(&format!("{finetune} --out a"))?.contains("`pack` will refuse"));
+    // The engine looks for added tokens in the text as it stands.
+    let settings = r#"{"added_tokens_decoder": {"31": {"content": "two", "lstrip": true, "rstrip": false,
+        "single_word": false, "normalized": false, "special": false}}}"#;
+    std::fs::write(root.path().join("base/tokenizer_config.json"), settings)?;
+    assert!(run("inspect base")?.contains("\npack will refuse it: "));
+    assert!(run(&format!("{finetune} --out b"))?.contains("note: `pack` will refuse this tokenizer: "));
+    Ok(())
+}

@@ -21,7 +21,7 @@ pub use metrics::{Scores, evaluate};
 pub use null::{Best, NullScores, evaluate_null};
 pub use place::Place;
 pub use prediction::{NBest, NullLogits, Prediction, Span};
-pub use printable::{printable, printable_lines};
+pub use printable::{printable, printable_json, printable_lines};
 pub use report::Report;
 pub use separation::{Separation, auroc, separation};
 pub use twin::{other_paragraph, twins};

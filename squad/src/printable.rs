@@ -25,6 +25,22 @@ pub fn printable_lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
+/// Spells out, as `\\uXXXX`, what [`printable`] spells out, in finished JSON, whose strings mean the same afterwards. Line
+/// ends, which JSON has between its tokens only, stay.
+pub fn printable_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && deceives(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// Control characters, separators of lines and paragraphs, and the format characters (general category Cf) that have no
 /// look of their own. Not among them: the joiners U+200C and U+200D and the soft hyphen, which ordinary text needs.
 fn deceives(c: char) -> bool {
@@ -46,7 +62,7 @@ fn deceives(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{printable, printable_lines};
+    use super::{printable, printable_json, printable_lines};
 
     #[test]
     fn what_reorders_or_hides_text_is_spelt_out() {
@@ -71,6 +87,15 @@ mod tests {
     }
 
     #[test]
+    fn strings_of_json_mean_the_same() {
+        let texts = ["a\u{9b}31m", "\u{202e}b", "\u{e0041}", "c\u{1b}", "\u{2028}", "plain \\ \""];
+        let json = serde_json::json!({ "texts": texts });
+        let printed = printable_json(&json.to_string());
+        assert!(printed.is_ascii() && !printed.contains(char::is_control), "{printed}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&printed).unwrap(), json);
+    }
+
+    #[test]
     fn ordinary_text_stays() {
         // Emoji with joiners and variation selectors, Persian with a non-joiner, Hebrew, a soft hyphen.
         for text in
@@ -79,6 +104,7 @@ mod tests {
             assert_eq!(printable(text), text);
         }
         assert_eq!(printable("a\tb"), "a b");
+        assert_eq!(printable_json("{\"a\": \"Zoë’s שלום\"}\n"), "{\"a\": \"Zoë’s שלום\"}\n");
         assert_eq!(printable_lines("a\u{202e}\nb\n"), "a<U+202E>\nb\n");
     }
 }

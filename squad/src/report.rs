@@ -72,7 +72,10 @@ impl Report {
                 &mut out,
                 format_args!(
                     "best  EM {:.2} with --null-threshold {}, F1 {:.2} with --null-threshold {}\n",
-                    exact.score, exact.threshold, f1.score, f1.threshold
+                    exact.score,
+                    found(exact.threshold),
+                    f1.score,
+                    found(f1.threshold)
                 ),
             );
         }
@@ -85,8 +88,10 @@ impl Report {
                     format_args!(
                         "twins  AUROC {auroc:.4} of null_diff  ({with_answer} questions with an answer, \
                          {without_answer} without)\n\
-                         twins  F1 {f1:.2} with --null-threshold {threshold}, best F1 {:.2} with --null-threshold {}\n",
-                        best_f1.score, best_f1.threshold
+                         twins  F1 {f1:.2} with --null-threshold {}, best F1 {:.2} with --null-threshold {}\n",
+                        given(threshold),
+                        best_f1.score,
+                        found(best_f1.threshold)
                     ),
                 ),
             }
@@ -97,7 +102,7 @@ impl Report {
     /// One JSON object on one line.
     pub fn json(&self) -> String {
         let part = |scores: Scores| json!({"exact_match": scores.exact_match, "f1": scores.f1, "questions": scores.total});
-        let best = |best: crate::Best| json!({"score": best.score, "null_threshold": best.threshold});
+        let best = |best: crate::Best| json!({"score": best.score, "null_threshold": found(best.threshold)});
         let mut object = json!({
             "exact_match": self.scores.map(|scores| scores.exact_match),
             "f1": self.scores.map(|scores| scores.f1),
@@ -121,7 +126,7 @@ impl Report {
                 "without_answer": twins.without_answer,
                 "auroc": twins.auroc,
                 "f1": twins.f1,
-                "null_threshold": twins.threshold,
+                "null_threshold": given(twins.threshold),
                 "best_f1": best(twins.best_f1),
             });
             add("twins", figures);
@@ -141,4 +146,37 @@ fn best_and_odds(predictions: &[Prediction]) -> (BTreeMap<String, String>, BTree
         predictions.iter().map(|p| (p.id.clone(), p.best.clone())).collect(),
         predictions.iter().filter_map(|p| Some((p.id.clone(), p.null_odds?))).collect(),
     )
+}
+
+/// A threshold as the user gave it, which was perhaps read as f32.
+fn given(threshold: f64) -> f64 {
+    (threshold as f32).to_string().parse().unwrap_or(threshold)
+}
+
+/// A threshold that was found, six digits behind the point. It is rounded up: the null odds that it was taken from must
+/// not be above it, in f32 or in f64.
+fn found(threshold: f64) -> f64 {
+    let rounded = (threshold * 1e6).ceil() / 1e6;
+    if rounded >= threshold { rounded } else { threshold }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{found, given};
+
+    #[test]
+    fn thresholds_have_few_digits() {
+        assert_eq!(given(f64::from(-19.27_f32)).to_string(), "-19.27");
+        assert_eq!(found(f64::from(-19.27_f32)).to_string(), "-19.27");
+        assert_eq!(found(f64::from(0.1_f32)).to_string(), "0.100001");
+        assert_eq!(found(f64::NEG_INFINITY), f64::NEG_INFINITY);
+    }
+
+    #[test]
+    fn rounding_takes_no_answer_away() {
+        for odds in (-4000..4000).map(|i| f64::from(i) * 0.012_345_678_9) {
+            assert!(found(odds) >= odds && found(odds) < odds + 2e-6, "{odds}");
+            assert!(found(odds) as f32 >= odds as f32, "{odds}");
+        }
+    }
 }

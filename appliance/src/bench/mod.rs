@@ -6,7 +6,7 @@ mod report;
 use anyhow::{Result, ensure};
 
 use crate::cli::Bench;
-use crate::model_source::ModelSource;
+use crate::model_source::{ModelSource, check_not_stdin};
 use crate::output;
 use crate::runtime::Machine;
 use measure::{Start, latency};
@@ -17,13 +17,13 @@ const TOKENS: [usize; 3] = [48, 128, 384];
 
 /// Measures and prints.
 pub fn run(args: &Bench) -> Result<()> {
-    args.model.check_not_stdin("the model is opened several times; name a file")?;
+    check_not_stdin(args.model.as_deref(), "the model is opened several times; name a file")?;
     let isa = args.isa.as_deref();
     let machines = match args.threads.as_slice() {
         [] => vec![Machine::with(isa, None)?],
         threads => threads.iter().map(|&n| Machine::with(isa, Some(n))).collect::<Result<_>>()?,
     };
-    let source = ModelSource::open(args.model.model.as_deref())?;
+    let source = ModelSource::open(args.model.as_deref())?;
     let model = source.parse()?;
     let most = model.config().max_positions;
     let tokens = match args.tokens.as_slice() {
@@ -41,7 +41,7 @@ pub fn run(args: &Bench) -> Result<()> {
     let longest = tokens.iter().copied().max().unwrap_or(most);
     let widest = machines.iter().max_by_key(|machine| machine.threads());
     let Some(machine) = widest else { return Ok(()) };
-    let mut start = Start::measure(args.model.model.as_deref(), machine, longest)?;
+    let mut start = Start::measure(args.model.as_deref(), machine, longest)?;
     let mut runs = Vec::new();
     for machine in &machines {
         for &tokens in &tokens {
@@ -57,5 +57,5 @@ pub fn run(args: &Bench) -> Result<()> {
         work: tokens.iter().map(|&tokens| Work::new(&model, tokens)).collect(),
         runs,
     };
-    output::print(&if args.json { serde_json::to_string(&report)? + "\n" } else { report.text() })
+    output::print(&if args.json { output::json::line(&report)? } else { report.text() })
 }

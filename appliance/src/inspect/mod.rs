@@ -18,5 +18,5 @@ pub fn run(args: &Inspect) -> Result<()> {
     let bytes = model.workspace_len(max_seq_len, args.threads);
     let workspace = Workspace { max_seq_len, threads: args.threads, bytes };
     let report = Report::new(&source.to_string(), source.bytes().len(), &model, workspace);
-    output::print(&if args.json { serde_json::to_string(&report)? + "\n" } else { table::text(&report) })
+    output::print(&if args.json { output::json::line(&report)? } else { table::text(&report) })
 }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use blockspan_engine::tokenizer::{Tokenizer, Tokens};
+use blockspan_squad::printable_json;
 use serde::Serialize;
 
 use super::Reply;
@@ -39,7 +40,12 @@ pub fn reply(reply: &Reply<'_>) -> Result<String> {
         end_logit: answer.end_logit,
     });
     let object = Object { question: reply.question, answers: answers.collect(), null_diff: reply.null_diff };
-    Ok(serde_json::to_string(&object)? + "\n")
+    line(&object)
+}
+
+/// Any value as JSON on one line, in which nothing can steer a terminal.
+pub fn line(value: &impl Serialize) -> Result<String> {
+    Ok(printable_json(&serde_json::to_string(value)?) + "\n")
 }
 
 /// A line's tokens, one array for each property.
@@ -58,5 +64,5 @@ pub fn tokens(tokenizer: &Tokenizer<'_>, tokens: Tokens<'_, '_>) -> Result<Strin
         object.tokens.push(tokenizer.vocabulary().token(token.id).unwrap_or_default());
         object.offsets.push([token.start, token.end]);
     }
-    Ok(serde_json::to_string(&object)? + "\n")
+    line(&object)
 }

@@ -29,10 +29,12 @@ impl NewFile {
         let target = follow(path)?;
         // A rename would put the file in a device's or a directory's place.
         if target.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
-            bail!(
-                "{}: cannot write: not a regular file; name another, or - for standard output",
-                path.display()
-            );
+            let reason = if target.is_dir() {
+                "it is a directory; name a file in it"
+            } else {
+                "not a regular file; name another"
+            };
+            bail!("{}: cannot write: {reason}, or - for standard output", path.display());
         }
         let file = Self { path: path.to_owned(), target: Some(target.clone()) };
         file.temporary(&target)?;

@@ -42,6 +42,23 @@ pub fn with_card(metadata: &str) -> Vec<u8> {
     file
 }
 
+/// The default model with the bytes of one section changed, and its checksums made to fit.
+pub fn with_section(name: &str, change: impl FnOnce(&mut [u8])) -> Vec<u8> {
+    let mut file = std::fs::read(default_model()).unwrap();
+    let report = stdout(&blockspan(&["inspect", "--json"]).output().unwrap());
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let sections = report["sections"].as_array().unwrap();
+    let number = sections.iter().position(|section| section["name"] == name).unwrap();
+    let figure = |key: &str| sections[number][key].as_u64().unwrap() as usize;
+    let section = &mut file[figure("offset")..][..figure("bytes")];
+    change(section);
+    let sum = xxh64(section);
+    file[128 + 32 * number + 24..][..8].copy_from_slice(&sum.to_le_bytes());
+    let sum = xxh64(&file[..120]) ^ xxh64(&file[128..128 + 32 * sections.len()]).rotate_left(1);
+    file[120..128].copy_from_slice(&sum.to_le_bytes());
+    file
+}
+
 /// The command, with nothing on standard input and without the caller's overrides.
 pub fn blockspan(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blockspan"));

@@ -24,7 +24,9 @@ fn a_passage_is_shown_with_its_control_characters_spelt_out() {
     let shown = stdout(&blockspan(&["ask", QUESTION, "--context", &passage]).output().unwrap());
     assert_harmless(&shown);
     assert!(shown.contains(SHOWN), "{shown}");
-    // The JSON gives the text as it is.
+    // The JSON gives the text as it is, but no terminal sees a character that steers it.
+    let args = ["ask", QUESTION, "--context", &passage, "--json"];
+    assert_harmless(&stdout(&blockspan(&args).output().unwrap()));
     let object = ask(QUESTION, &passage, &[]);
     let answer = &object["answers"][0];
     let place = |key: &str| answer[key].as_u64().unwrap() as usize;

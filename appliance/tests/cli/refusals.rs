@@ -3,7 +3,9 @@
 use blockspan_engine::{Isa, kernels_for};
 use serde_json::Value;
 
-use crate::common::{PASSAGE, QUESTION, TempFile, assert_refused, blockspan, default_model, piped, stdout};
+use crate::common::{
+    PASSAGE, QUESTION, TempFile, assert_refused, blockspan, default_model, piped, stdout, with_section,
+};
 
 #[track_caller]
 fn ask_refused(more: &[&str], parts: &[&str]) {
@@ -255,4 +257,22 @@ mod linux {
         assert_eq!(output.status.code(), Some(2));
         assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
     }
+}
+
+/// It once printed "no span fits" and exit status 0.
+#[test]
+fn a_model_whose_numbers_overflow() {
+    // f32 weights and biases of the head.
+    let largest = |section: &mut [u8]| section.as_chunks_mut().0.fill(f32::MAX.to_le_bytes());
+    let file = TempFile::new("overflow.bspan", &with_section("qa_outputs", largest));
+    let args = ["ask", QUESTION, "--context", PASSAGE, "--model", file.name()];
+    assert_refused(&blockspan(&args).output().unwrap(), &[file.name(), "overflow"]);
+}
+
+/// A stride as long as the window once led to the advice to give `--max-query-length 0`.
+#[test]
+fn a_stride_that_leaves_no_room_for_a_question() {
+    let output = blockspan(&["ask", QUESTION, "--context", PASSAGE, "--doc-stride", "383"]).output().unwrap();
+    assert_refused(&output, &["--doc-stride"]);
+    assert!(!String::from_utf8(output.stderr).unwrap().contains("--max-query-length"));
 }

@@ -74,6 +74,13 @@ fn a_line_that_is_not_utf8() {
     assert_refused(&cut, &["line 1", "byte 0"]);
 }
 
+/// `tokenize < /dev/zero` once filled the memory until the process was ended.
+#[test]
+fn a_line_without_end() {
+    let output = piped(&mut blockspan(&["tokenize"]), &vec![b'a'; (1 << 26) + 2]);
+    assert_refused(&output, &["standard input, line 1", "longer than 64 MiB"]);
+}
+
 #[test]
 fn a_model_that_is_none() {
     let file = TempFile::new("story.txt", b"Once upon a time there was a text file.\n");

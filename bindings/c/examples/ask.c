@@ -99,7 +99,7 @@ int main(int argc, char **argv) {
     blockspan_error error;
     blockspan_status status = blockspan_model_open(argv[1], &model, &error);
     if (status != BLOCKSPAN_STATUS_OK) {
-        fprintf(stderr, "error: %s (%s)\n", error.message, blockspan_error_message(status));
+        fprintf(stderr, "error: %s\n", error.message);
         return 2;
     }
     size_t passage_len = 0;

@@ -86,7 +86,8 @@ typedef struct blockspan_session blockspan_session;
 
 // The particulars of an error: which pointer, which section, which byte.
 typedef struct {
-  // One line of UTF-8, zero-terminated, cut if it is longer; empty after a call that went well.
+  // One line of UTF-8 without control characters, zero-terminated, cut if it is longer; empty after a call that
+  // went well.
   char message[BLOCKSPAN_MESSAGE_LEN];
 } blockspan_error;
 

@@ -86,7 +86,8 @@ pub const MESSAGE_LEN: usize = 256;
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct ErrorMessage {
-    /// One line of UTF-8, zero-terminated, cut if it is longer; empty after a call that went well.
+    /// One line of UTF-8 without control characters, zero-terminated, cut if it is longer; empty after a call that
+    /// went well.
     pub message: [c_char; MESSAGE_LEN],
 }
 
@@ -109,14 +110,16 @@ struct Line {
 }
 
 impl Write for Line {
+    /// Paths may hold line ends and escape sequences, which must not reach a log or a terminal.
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = (MESSAGE_LEN - 1).saturating_sub(self.len);
-        let taken = text.get(..text.floor_char_boundary(room.min(text.len()))).unwrap_or_default();
-        if let Some(to) = self.bytes.get_mut(self.len..self.len + taken.len()) {
-            to.copy_from_slice(taken.as_bytes());
+        for c in text.chars() {
+            let c = if c.is_control() { '?' } else { c };
+            let end = self.len + c.len_utf8();
+            let to = self.bytes.get_mut(self.len..end).filter(|_| end < MESSAGE_LEN).ok_or(fmt::Error)?;
+            c.encode_utf8(to);
+            self.len = end;
         }
-        self.len += taken.len();
-        if taken.len() < text.len() { Err(fmt::Error) } else { Ok(()) }
+        Ok(())
     }
 }
 

@@ -260,6 +260,18 @@ fn only_regular_files_are_opened() {
     }
 }
 
+/// A path may hold anything; a log or a terminal that shows the message must not.
+#[test]
+fn messages_hold_no_control_characters() {
+    let name = c"/no/model\nerror: other\x1b[31m\xc2\x9b";
+    let mut model = null();
+    // SAFETY: a C string, and places for the results.
+    let (status, message) =
+        refused(|error| unsafe { blockspan_model_open(name.as_ptr(), &mut model, error) });
+    assert_eq!(status, Status::CannotOpen);
+    assert!(message.starts_with("/no/model?error: other?[31m?"), "{message:?}");
+}
+
 #[test]
 fn what_is_not_wanted_may_be_left_out() {
     let model = open();

@@ -4,10 +4,11 @@ use core::fmt::Write;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use blockspan_squad::printable;
 use blockspan_trainer::checkpoint::hub::model_directory;
 use blockspan_trainer::inspect::Inspection;
-use blockspan_trainer::output;
 use blockspan_trainer::prune::pattern::{Census, Pattern};
+use blockspan_trainer::{output, pack};
 use clap::Args;
 
 /// What `inspect` reads.
@@ -23,8 +24,13 @@ pub struct Inspect {
 
 /// Prints the table.
 pub fn inspect(args: &Inspect) -> Result<()> {
-    let inspection = Inspection::of_directory(&model_directory(&args.model)?)?;
-    output::print(&text(&inspection, args.verbose)?)
+    let directory = model_directory(&args.model)?;
+    let inspection = Inspection::of_directory(&directory)?;
+    let mut text = text(&inspection, args.verbose)?;
+    if let Err(error) = pack::check(&directory) {
+        writeln!(text, "pack will refuse it: {}", printable(&format!("{error:#}")))?;
+    }
+    output::print(&text)
 }
 
 fn text(inspection: &Inspection, verbose: bool) -> Result<String> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use blockspan_squad::{Dataset, Scores, printable_lines};
+use blockspan_squad::{Dataset, Scores, printable_json, printable_lines};
 use blockspan_trainer::checkpoint::hub::model_directory;
 use blockspan_trainer::output;
 use blockspan_trainer::verify::{Difference, Verification, verify};
@@ -73,7 +73,7 @@ pub fn print_differences(args: &Verify, device: &Device) -> Result<ExitCode> {
     let options = args.decoding.options(&directory)?;
     let found = verify(&directory, &args.packed, &dataset, options, device)?;
     output::print(&if args.json {
-        serde_json::to_string_pretty(&to_json(&found, dataset.is_labeled()))? + "\n"
+        printable_json(&serde_json::to_string_pretty(&to_json(&found, dataset.is_labeled()))?) + "\n"
     } else {
         printable_lines(&text(&found, dataset.is_labeled())?)
     })?;

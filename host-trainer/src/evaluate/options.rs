@@ -49,6 +49,7 @@ impl EvaluateOptions {
             "--n-best {}: give a number from 1 to {MAX_N_BEST}",
             self.n_best
         );
+        ensure!(self.max_answer_len > 0, "--max-answer-len 0: give at least 1");
         ensure!(!self.null_threshold.is_some_and(f64::is_nan), "--null-threshold NaN: give a number");
         Ok(())
     }

@@ -142,6 +142,25 @@ pub fn pack_to_bytes(directory: &Path, options: &PackOptions) -> Result<(Aligned
     Ok((bytes, report))
 }
 
+/// Finds out, without reading the weights, whether [`pack`] will take the configuration, the names of the tensors and the
+/// tokenizer of `directory`.
+///
+/// # Errors
+/// What [`pack`] would say.
+pub fn check(directory: &Path) -> Result<()> {
+    let config = Config::read(directory)?;
+    Reader::open(directory)?.check_head()?;
+    tokenizer_sections(directory, &config).map(drop)
+}
+
+/// Finds out whether [`pack`] can hold the tokenizer of `directory` in the engine's tables.
+///
+/// # Errors
+/// What [`pack`] would say.
+pub fn check_tokenizer(directory: &Path, config: &Config) -> Result<()> {
+    tokenizer_sections(directory, config).map(drop)
+}
+
 fn tokenizer_sections(directory: &Path, config: &Config) -> Result<TokenizerSections> {
     let (tokenizer, names, file) = read_tokenizer(directory)?;
     check_vocabulary(&tokenizer, config)

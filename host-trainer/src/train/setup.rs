@@ -52,7 +52,7 @@ fn training_data(path: &Path, skip_bad_answers: bool) -> Result<Dataset> {
 }
 
 /// A line on standard error, if anybody reads there.
-fn note(line: &str) {
+pub(super) fn note(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "note: {line}");
 }
 

@@ -205,8 +205,12 @@ impl Shape {
         }
         let (groups, kept_blocks) = (field(4) as usize, field(5) as usize);
         let room = rows as u64 * cols as u64 / 4;
-        if groups as u64 > room || kept_blocks as u64 > room {
+        let blocks_per_group = if pattern == Pattern::OutputBlock { 4 } else { 1 };
+        if groups as u64 > room {
             return Err(MatrixError("more blocks than the matrix has room for"));
+        }
+        if kept_blocks as u64 > blocks_per_group * groups as u64 {
+            return Err(MatrixError("kept_blocks is more than the section holds"));
         }
         // So that no length in bytes overflows, on 32-bit machines either.
         let pointers = cols.div_ceil(panel_cols) as u64 * rows as u64;
@@ -333,7 +337,7 @@ impl Matrix<'_> {
         self.shape().cols
     }
 
-    /// Blocks with at least one weight that is not zero.
+    /// Blocks with at least one weight that is not zero, as the header counts them: at most as many as the section holds.
     pub fn kept_blocks(&self) -> usize {
         self.shape().kept_blocks
     }

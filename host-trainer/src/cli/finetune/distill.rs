@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use blockspan_trainer::train::loss::Weights;
 use clap::Args;
 
-use crate::cli::check::{not_negative, positive, share};
+use crate::cli::check::{not_negative, share};
 
 #[derive(Args)]
 pub struct DistillArgs {
@@ -36,8 +36,14 @@ impl DistillArgs {
         Ok(Weights {
             distill,
             null_distill: null_distill.map_or(Ok(default), |value| share("--null-distill-weight", value))?,
-            temperature: positive("--temperature", self.temperature)?,
+            temperature: temperature(self.temperature)?,
             hidden: not_negative("--hidden-weight", self.hidden_weight)?,
         })
     }
+}
+
+/// A temperature at which f32 holds the logits and the loss.
+fn temperature(value: f64) -> Result<f64> {
+    ensure!((0.01..=100.0).contains(&value), "--temperature {value}: give a number from 0.01 to 100");
+    Ok(value)
 }

@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use blockspan_squad::printable;
 use candle_core::DType;
 
 use super::checkpoints::Checkpoints;
@@ -14,7 +15,6 @@ use crate::calibration;
 use crate::card::Card;
 use crate::checkpoint;
 use crate::config::Config;
-use crate::output;
 use crate::prune::Masks;
 use crate::tokenizer::Tokenizer;
 use crate::train::evaluator::Evaluator;
@@ -24,6 +24,7 @@ use crate::train::options::{FinetuneOptions, FinetuneReport};
 use crate::train::setup;
 use crate::train::state::State;
 use crate::train::store::Store;
+use crate::{output, pack};
 
 /// Fine-tunes as `options` say and writes a Hugging Face directory, with checkpoints on the way.
 ///
@@ -37,6 +38,9 @@ pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneR
     options.windows.check(&config).with_context(|| options.base.display().to_string())?;
     let tokenizer = Tokenizer::read(&options.base)?;
     tokenizer.check(&config).with_context(|| options.base.display().to_string())?;
+    if let Err(error) = pack::check_tokenizer(&options.base, &config) {
+        setup::note(&format!("`pack` will refuse this tokenizer: {}", printable(&format!("{error:#}"))));
+    }
     let (features, unanswerable) = setup::training_features(options, &tokenizer)?;
     let data = TrainingData { features, unanswerable, pad: tokenizer.pad };
     let evaluator =
