@@ -38,9 +38,11 @@ pub fn run(args: &Ask) -> Result<()> {
         .map_err(|error| place(error, &passage.origin))?;
     let answered = start.elapsed();
     answers.truncate(outcome.answers);
+    // Any passage has a span whose score is a number, unless the logits are none.
+    let withheld = outcome.null_diff > decoding.options.null_threshold;
     ensure!(
-        !outcome.null_diff.is_nan(),
-        "{source}: the model's numbers overflow on this text; train it again, or verify the checkpoint that it was packed from"
+        outcome.null_diff.is_finite() && (withheld || outcome.answers > 0),
+        "{source}: the numbers of the model overflow; pack it again from a checkpoint that `blockspan-trainer evaluate` answers with"
     );
 
     let reply = Reply {

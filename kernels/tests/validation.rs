@@ -144,11 +144,13 @@ fn every_field_of_the_header_is_checked() {
         if !by_output {
             refused(&with_field(3, 1028), "at most 1024");
         }
-        // As many blocks as 1×4 blocks fit in, and one more.
+        // As many kept blocks as the section holds, and one more.
+        let held = if by_output { 4 * groups } else { groups };
+        assert!(validate(&with_field(5, held)).is_ok());
+        refused(&with_field(5, held + 1), "kept_blocks");
+        refused(&with_field(5, u32::MAX), "kept_blocks");
+        // More groups than 1×4 blocks fit in.
         let room = (ROWS * COLS / 4) as u32;
-        assert!(validate(&with_field(5, room)).is_ok());
-        refused(&with_field(5, room + 1), "more blocks than");
-        refused(&with_field(5, u32::MAX), "more blocks than");
         refused(&with_field(4, room + 1), "more blocks than");
         assert!(groups + 9 < room);
         refused(&with_field(4, room), "length differs");

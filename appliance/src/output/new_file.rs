@@ -144,7 +144,7 @@ mod tests {
         assert!(write(&at("a")).unwrap_err().contains("too many symbolic links"));
         symlink("/dev/null", at("null")).unwrap();
         assert!(write(&at("null")).unwrap_err().contains("not a regular file"));
-        assert!(write(directory.path()).unwrap_err().contains("not a regular file"));
+        assert!(write(directory.path()).unwrap_err().contains("it is a directory"));
     }
 
     #[test]

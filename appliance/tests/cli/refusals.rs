@@ -150,7 +150,7 @@ fn predictions_that_cannot_be_written() {
     let directory = data.directory.path().to_str().unwrap();
     for (name, reason) in [
         ("/no/such/directory/out.json", "No such file"),
-        (directory, "not a regular file"),
+        (directory, "it is a directory"),
         ("/dev/null", "not a regular"),
     ] {
         let output = blockspan(&["eval", data.name(), "--predictions", name]).output().unwrap();
