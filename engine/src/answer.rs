@@ -1,7 +1,9 @@
 //! What a caller asks for and what it gets.
 
+use blockspan_kernels::math;
+
 use crate::error::Error;
-use crate::span::MAX_N_BEST;
+use crate::span::{Candidate, MAX_N_BEST, SpanPool};
 
 /// How to answer. The defaults are those of `run_qa.py`; how many answers there are at most (its `top_k`) is the
 /// length of the slice that they are written to.
@@ -94,4 +96,60 @@ pub struct Outcome {
     pub null_logits: [f32; 2],
     /// Windows that the passage took.
     pub windows: usize,
+}
+
+impl Outcome {
+    /// The pool's spans as answers, with character offsets and probabilities: at most `answers.len()` of them are
+    /// written, best first. `passage` is the text that the spans lie in, `windows` how many the pool was given.
+    pub fn new(
+        passage: &str,
+        pool: &SpanPool<'_>,
+        windows: usize,
+        options: &AnswerOptions,
+        answers: &mut [Answer],
+    ) -> Self {
+        let (spans, null_score) = (pool.candidates(), pool.null_score());
+        let best = spans.first().map_or(0.0, Candidate::score);
+        let null_logits = pool.null_logits();
+        let mut outcome = Self { answers: 0, null_diff: null_score - best, null_logits, windows };
+        if outcome.null_diff > options.null_threshold {
+            return outcome;
+        }
+        // As `run_qa.py` does: the null answer is one of the n best, and stays in the softmax if it is not.
+        let null_possible = options.null_threshold < f32::INFINITY;
+        let spans = match spans.split_last() {
+            Some((worst, others))
+                if null_possible
+                    && !others.is_empty()
+                    && spans.len() >= options.n_best
+                    && null_score > worst.score() =>
+            {
+                others
+            }
+            _ => spans,
+        };
+        let top = if null_possible { best.max(null_score) } else { best };
+        let null = if null_possible { math::exp(null_score - top) } else { 0.0 };
+        let total = spans.iter().fold(null, |total, span| total + math::exp(span.score() - top));
+        for (answer, span) in answers.iter_mut().zip(spans) {
+            let (start, end) = (span.start as usize, span.end as usize);
+            let start_char = characters(passage, 0, start);
+            *answer = Answer {
+                start,
+                end,
+                start_char,
+                end_char: start_char + characters(passage, start, end),
+                score: math::exp(span.score() - top) / total,
+                start_logit: span.start_logit,
+                end_logit: span.end_logit,
+            };
+            outcome.answers += 1;
+        }
+        outcome
+    }
+}
+
+/// Characters of `text[from..to]`: bytes that do not continue a character.
+fn characters(text: &str, from: usize, to: usize) -> usize {
+    text.as_bytes().get(from..to).unwrap_or(&[]).iter().filter(|&&byte| byte & 0xc0 != 0x80).count()
 }

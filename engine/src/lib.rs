@@ -1,7 +1,7 @@
 //! Answers questions from a passage with a packed block-sparse BERT: no std, no allocator, one file.
 //!
 //! * [`Model`]: a `*.bspan` file, checked and used in place;
-//! * [`Session`]: answers in the caller's workspace;
+//! * [`Session`]: answers in the caller's workspace; [`Sequences`]: what it reads;
 //! * [`tokenizer`]: BERT's WordPiece from the packed file;
 //! * [`span`]: from logits to spans;
 //! * [`format`]: the file's layout, for those who write it.
@@ -27,6 +27,7 @@ mod file;
 pub mod format;
 mod forward;
 mod model;
+mod sequences;
 mod session;
 pub mod span;
 pub mod tokenizer;
@@ -37,6 +38,7 @@ mod workspace;
 #[cfg(feature = "std")]
 pub use aligned::AlignedBytes;
 pub use answer::{Answer, AnswerOptions, Outcome};
+pub use blockspan_kernels::math::exp;
 #[cfg(feature = "std")]
 pub use blockspan_kernels::parallel::ThreadPool;
 pub use blockspan_kernels::parallel::{MAX_THREADS, Parallel, Serial};
@@ -46,5 +48,7 @@ pub use error::{Error, ParseError};
 #[cfg(feature = "std")]
 pub use file::MappedFile;
 pub use model::{MAX_LAYERS, Model};
+pub use sequences::Sequences;
 pub use session::{Runtime, Session};
+pub use windows::Sequence;
 pub use workspace::WorkspaceSpec;

@@ -1,34 +1,73 @@
 //! A passage cut into overlapping windows, as the tokenizers crate does with `stride`.
 
+use core::ops::Range;
+
+use crate::span::Window;
 use crate::tokenizer::Token;
+
+/// What the network reads at a time: `[CLS] question [SEP] passage tokens [SEP]`.
+#[derive(Clone, Debug)]
+pub struct Sequence<'b> {
+    /// Word piece and segment of each token; at most as many as the buffer holds. For [`crate::Session::logits`].
+    pub ids: &'b [[u32; 2]],
+    /// Positions that hold tokens of the passage.
+    pub passage: Range<usize>,
+    /// Byte offsets in the passage, one pair for each of these positions.
+    pub offsets: &'b [[u32; 2]],
+}
+
+impl<'b> Sequence<'b> {
+    /// The sequence's logits, and where its tokens lie, for a [`crate::span::SpanPool`].
+    pub fn window(&self, start_logits: &'b [f32], end_logits: &'b [f32]) -> Window<'b> {
+        Window { start_logits, end_logits, passage: self.passage.clone(), offsets: self.offsets }
+    }
+}
 
 /// Fills `ids` and `offsets` with one window after the other from a stream of tokens. Each window after the first
 /// starts `capacity − overlap` tokens later; the last is the first that reaches the passage's end.
 #[derive(Debug)]
 pub(crate) struct Windows<'b, I: Iterator<Item = Token>> {
     tokens: core::iter::Peekable<I>,
-    ids: &'b mut [u32],
+    /// What stands before the passage in every window, room for its tokens, and for `sep` behind them.
+    ids: &'b mut [[u32; 2]],
     offsets: &'b mut [[u32; 2]],
+    /// Where the passage's tokens begin.
+    first: usize,
+    sep: u32,
     overlap: usize,
     len: usize,
     started: bool,
 }
 
 impl<'b, I: Iterator<Item = Token>> Windows<'b, I> {
-    /// Windows of `ids.len()` tokens (`offsets` is as long) that share `overlap` tokens, fewer than that length.
-    pub fn new(tokens: I, ids: &'b mut [u32], offsets: &'b mut [[u32; 2]], overlap: usize) -> Self {
-        Self { tokens: tokens.peekable(), ids, offsets, overlap, len: 0, started: false }
+    /// Windows of `ids.len() − first − 1` passage tokens (`offsets` has as many, or more) that share `overlap` tokens,
+    /// fewer than that. The first `first` of the ids stay as they are.
+    pub fn new(
+        tokens: I,
+        ids: &'b mut [[u32; 2]],
+        offsets: &'b mut [[u32; 2]],
+        first: usize,
+        sep: u32,
+        overlap: usize,
+    ) -> Self {
+        Self { tokens: tokens.peekable(), ids, offsets, first, sep, overlap, len: 0, started: false }
     }
 
-    /// The next window: word pieces and byte offsets of its passage tokens.
-    pub fn next(&mut self) -> Option<(&[u32], &[[u32; 2]])> {
+    /// Whether the passage holds no token; to be asked before the first window.
+    pub fn is_empty(&mut self) -> bool {
+        self.tokens.peek().is_none()
+    }
+
+    /// The next window.
+    pub fn next(&mut self) -> Option<Sequence<'_>> {
         if self.started && self.tokens.peek().is_none() {
             return None;
         }
+        let (_, behind) = self.ids.split_at_mut_checked(self.first)?;
+        let (_, slots) = behind.split_last_mut()?;
         if self.started {
             let from = self.len.saturating_sub(self.overlap);
-            if let (Some(ids), Some(offsets)) =
-                (self.ids.get_mut(..self.len), self.offsets.get_mut(..self.len))
+            if let (Some(ids), Some(offsets)) = (slots.get_mut(..self.len), self.offsets.get_mut(..self.len))
             {
                 ids.copy_within(from.., 0);
                 offsets.copy_within(from.., 0);
@@ -37,12 +76,18 @@ impl<'b, I: Iterator<Item = Token>> Windows<'b, I> {
         }
         self.started = true;
         // A token is taken only once a slot for it was found: `zip` asks its first iterator first.
-        let free = self.ids.iter_mut().zip(self.offsets.iter_mut()).skip(self.len);
+        let free = slots.iter_mut().zip(self.offsets.iter_mut()).skip(self.len);
         for ((id, offset), token) in free.zip(&mut self.tokens) {
-            (*id, *offset) = (token.id, [token.start, token.end]);
+            (*id, *offset) = ([token.id, 1], [token.start, token.end]);
             self.len += 1;
         }
-        Some((self.ids.get(..self.len)?, self.offsets.get(..self.len)?))
+        let end = self.first + self.len;
+        *self.ids.get_mut(end)? = [self.sep, 1];
+        Some(Sequence {
+            ids: self.ids.get(..end + 1)?,
+            passage: self.first..end,
+            offsets: self.offsets.get(..self.len)?,
+        })
     }
 }
 
@@ -53,13 +98,22 @@ mod tests {
 
     fn windows(tokens: u32, capacity: usize, overlap: usize) -> Vec<(u32, usize)> {
         let stream = (0..tokens).map(|id| Token { id, start: 2 * id, end: 2 * id + 1 });
-        let (mut ids, mut offsets) = (std::vec![0; capacity], std::vec![[0; 2]; capacity]);
-        let mut windows = Windows::new(stream, &mut ids, &mut offsets, overlap);
+        let (mut ids, mut offsets) = (std::vec![[0; 2]; 2 + capacity + 1], std::vec![[0; 2]; capacity + 3]);
+        (ids[0], ids[1]) = ([700, 0], [701, 0]);
+        let mut windows = Windows::new(stream, &mut ids, &mut offsets, 2, 900, overlap);
         let mut out = Vec::new();
-        while let Some((ids, offsets)) = windows.next() {
-            assert!(ids.windows(2).all(|pair| pair[1] == pair[0] + 1));
-            assert!(ids.iter().zip(offsets).all(|(id, offset)| offset[0] == 2 * id));
-            out.push((ids.first().copied().unwrap_or(0), ids.len()));
+        while let Some(Sequence { ids, passage, offsets }) = windows.next() {
+            assert_eq!(
+                (&ids[..2], ids[passage.end], ids.len()),
+                (&[[700, 0], [701, 0]][..], [900, 1], passage.end + 1)
+            );
+            let ids = &ids[passage];
+            assert!(ids.windows(2).all(|pair| pair[1][0] == pair[0][0] + 1));
+            assert_eq!(ids.len(), offsets.len());
+            assert!(
+                ids.iter().zip(offsets).all(|([id, segment], offset)| offset[0] == 2 * id && *segment == 1)
+            );
+            out.push((ids.first().map_or(0, |[id, _]| *id), ids.len()));
         }
         out
     }

@@ -100,7 +100,7 @@ impl Lengths {
             + 3 * aligned64(4 * p * heads)
             + 2 * aligned64(4 * hidden)
             + aligned64(8 * p)
-            + 3 * aligned64(4 * self.tokens as u64)
+            + 2 * aligned64(4 * self.tokens as u64)
             + 2 * aligned64(8 * self.tokens as u64)
     }
 }
@@ -159,8 +159,6 @@ pub(crate) struct Buffers<'w> {
     pub end_logits: &'w mut [f32],
     /// `[token]`: word piece and segment.
     pub ids: &'w mut [[u32; 2]],
-    /// `[passage token]`: word pieces of the window.
-    pub passage_ids: &'w mut [u32],
     /// `[passage token]`: byte offsets in the passage.
     pub offsets: &'w mut [[u32; 2]],
     /// One slot per thread.
@@ -208,7 +206,6 @@ impl<'w> Buffers<'w> {
                 end_logits: rest.take(1, tokens)?,
                 ids: rest.take(1, tokens)?,
                 offsets: rest.take(1, tokens)?,
-                passage_ids: rest.take(1, tokens)?,
                 slots: rest.slots(max_tokens, spec.threads)?,
             })
         };

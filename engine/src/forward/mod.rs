@@ -26,10 +26,12 @@ pub(crate) struct Pass<'a> {
     pub kernels: &'a dyn Kernels,
     pub parallel: &'a dyn Parallel,
     pub tiles: TokenTiles,
+    /// Word piece and segment of each token.
+    pub ids: &'a [[u32; 2]],
 }
 
 impl Pass<'_> {
-    /// From `buffers.ids` to `buffers.start_logits` and `end_logits`.
+    /// From the ids to `buffers.start_logits` and `end_logits`.
     pub fn run(&self, buffers: &mut Buffers<'_>) -> Result<(), ShapeError> {
         let config = self.model.config();
         self.embed(buffers)?;
@@ -95,7 +97,7 @@ impl Pass<'_> {
 
     fn embed(&self, buffers: &mut Buffers<'_>) -> Result<(), ShapeError> {
         let config = self.model.config();
-        let ids = buffers.ids.get(..self.tiles.tokens()).ok_or(ShapeError)?;
+        let ids = self.ids.get(..self.tiles.tokens()).ok_or(ShapeError)?;
         let hidden = self.cut(buffers.hidden, config.hidden, 1, 4);
         for_each_cut(self.parallel, self.tiles.count(), hidden, |tile, hidden| {
             let first = tile * blockspan_kernels::layout::TILE;
