@@ -1,4 +1,4 @@
-# Dependencies point one way: kernels <- engine <- (trainer, appliance) <- tests; no candle on the appliance.
+# Dependencies point one way: kernels <- engine <- (trainer, reader <- appliance) <- tests; no candle on the appliance.
 . .ci/lib.sh
 
 # crates PACKAGE [CARGO-TREE-OPTION...]: the names of all crates that it is built from
@@ -15,12 +15,13 @@ within() {
 
 within blockspan-kernels
 within blockspan-engine blockspan-kernels
+within blockspan-reader blockspan-kernels blockspan-engine
 within blockspan-squad
 within blockspan-trainer blockspan-kernels blockspan-engine blockspan-squad
 within blockspan blockspan-kernels blockspan-engine blockspan-squad
 within blockspan-capi blockspan-kernels blockspan-engine
 
-for package in blockspan blockspan-capi blockspan-engine blockspan-kernels; do
+for package in blockspan blockspan-capi blockspan-engine blockspan-kernels blockspan-reader; do
   if crates "$package" | grep -E '^(candle|tokenizers|safetensors)'; then
     fail "$package must not depend on the training crates above"
   fi

@@ -1,0 +1,119 @@
+//! A question and many documents.
+
+use std::sync::Arc;
+
+use blockspan_engine::{self as engine, AnswerOptions};
+
+use crate::error::Error;
+use crate::job::{Decoding, Job, Options};
+use crate::reader::Reader;
+use crate::reply::{Answer, Reply};
+
+/// How to find the best answers in many documents.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RankOptions {
+    /// The most answers, best first; at least 1.
+    pub top_k: usize,
+    /// The most answers of one document: 1 to `n_best` of `answer`.
+    pub per_document: usize,
+    /// As [`Options::max_seq_len`].
+    pub max_seq_len: Option<usize>,
+    /// How a document is read. A document whose `null_diff` is above `null_threshold` has no answer.
+    pub answer: AnswerOptions,
+}
+
+impl Default for RankOptions {
+    /// Five answers, one of a document.
+    fn default() -> Self {
+        Self { top_k: 5, per_document: 1, max_seq_len: None, answer: AnswerOptions::default() }
+    }
+}
+
+/// An answer and the document that it comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RankedAnswer {
+    /// The document's number, from 0, in the order in which they were given.
+    pub document: usize,
+    /// `start_logit + end_logit` minus the document's null score: how far the answer is ahead of "no answer" there. The
+    /// documents are ranked by it, since it means the same in all of them; `score`, a probability among the spans of one
+    /// document, does not.
+    pub margin: f32,
+    /// The answer; its places are those in the document.
+    pub answer: Answer,
+}
+
+/// The best answers of many documents.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ranking {
+    /// Best first. Equal margins are in the order of the documents.
+    pub answers: Vec<RankedAnswer>,
+    /// How many documents there were.
+    pub documents: usize,
+    /// Windows that all of them took.
+    pub windows: usize,
+    /// Documents that cannot be read, for example because they are empty.
+    pub unread: Vec<(usize, Error)>,
+}
+
+impl Reader {
+    /// Asks many documents the same question, on all sessions; returns the best answers of all. Memory is bounded as in
+    /// [`Reader::answer_many`], so that the documents may be read from somewhere meanwhile.
+    ///
+    /// # Errors
+    /// What is wrong with the question or the options; what is wrong with a document is in [`Ranking::unread`].
+    pub fn rank<D>(
+        &self,
+        question: impl Into<Arc<str>>,
+        documents: D,
+        options: &RankOptions,
+    ) -> Result<Ranking, Error>
+    where
+        D: IntoIterator,
+        D::Item: Into<Arc<str>>,
+    {
+        let refuse = |name, allowed| Err(engine::Error::InvalidOption { name, allowed }.into());
+        if options.top_k == 0 {
+            return refuse("top_k", "at least 1");
+        }
+        options.answer.check()?;
+        if !(1..=options.answer.n_best).contains(&options.per_document) {
+            return refuse("per_document", "1 to n_best");
+        }
+        let question: Arc<str> = question.into();
+        let job_options = Options {
+            top_k: options.per_document,
+            max_seq_len: options.max_seq_len,
+            decoding: Decoding::RunQa(options.answer),
+        };
+        let jobs =
+            documents.into_iter().map(|document| Job::new(Arc::clone(&question), document).with(job_options));
+        let mut ranking = Ranking::default();
+        for (document, reply) in self.answer_many(jobs).enumerate() {
+            ranking.documents += 1;
+            match reply {
+                Ok(reply) => ranking.add(document, reply, options.top_k),
+                Err(error @ Error::Engine(engine::Error::EmptyPassage | engine::Error::TextTooLong)) => {
+                    ranking.unread.push((document, error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(ranking)
+    }
+}
+
+impl Ranking {
+    fn add(&mut self, document: usize, reply: Reply, top_k: usize) {
+        self.windows += reply.windows;
+        let [null_start, null_end] = reply.null_logits;
+        for answer in reply.answers {
+            let margin = answer.start_logit + answer.end_logit - (null_start + null_end);
+            // Behind its equals, which come earlier.
+            let at = self.answers.partition_point(|other| other.margin.total_cmp(&margin).is_ge());
+            if at < top_k {
+                self.answers.insert(at, RankedAnswer { document, margin, answer });
+                self.answers.truncate(top_k);
+            }
+        }
+    }
+}
