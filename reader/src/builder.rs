@@ -1,5 +1,6 @@
 //! How a reader is set up.
 
+use std::io;
 use std::sync::Arc;
 use std::thread;
 
@@ -112,35 +113,50 @@ impl Builder {
             Mode::Throughput => (threads, 1),
             Mode::Latency => (1, threads),
         };
+        let config = self.model.model().config();
+        if !(8..=config.max_positions).contains(&self.max_seq_len) {
+            let (asked, most) = (self.max_seq_len, config.max_positions);
+            return Err(blockspan_engine::Error::MaxSeqLen { asked, most }.into());
+        }
+        if threads_per_session > MAX_THREADS {
+            let (asked, most) = (threads_per_session, MAX_THREADS);
+            return Err(blockspan_engine::Error::Threads { asked, most }.into());
+        }
+        let parallel = || -> io::Result<Box<dyn Parallel + Send>> {
+            match threads_per_session {
+                1 => Ok(Box::new(Serial)),
+                threads => Ok(Box::new(ThreadPool::new(threads)?)),
+            }
+        };
+        self.start((0..sessions).map(|_| parallel()), threads)
+    }
+
+    /// A reader with a session on each of these.
+    pub(crate) fn start(
+        self,
+        sessions: impl Iterator<Item = io::Result<Box<dyn Parallel + Send>>>,
+        threads: usize,
+    ) -> Result<Reader, BuildError> {
+        let no_threads = |error| BuildError::Threads { threads, error };
         // What is dropped on an error ends the workers that there are.
         let mut reader = Reader {
             queue: Arc::new(Queue::new(self.queue_capacity)),
             workers: Vec::new(),
             max_seq_len: self.max_seq_len,
             isa: self.kernels.isa(),
-            threads_per_session,
+            threads_per_session: 1,
             model: self.model,
         };
-        let no_threads = |error| BuildError::Threads { threads, error };
-        for index in 0..sessions {
-            let most = reader.model().config().max_positions;
-            if !(8..=most).contains(&self.max_seq_len) {
-                return Err(blockspan_engine::Error::MaxSeqLen { asked: self.max_seq_len, most }.into());
-            }
-            if threads_per_session > MAX_THREADS {
-                let (asked, most) = (threads_per_session, MAX_THREADS);
-                return Err(blockspan_engine::Error::Threads { asked, most }.into());
-            }
-            let parallel: Box<dyn Parallel + Send> = match threads_per_session {
-                1 => Box::new(Serial),
-                threads => Box::new(ThreadPool::new(threads).map_err(no_threads)?),
-            };
+        for (index, parallel) in sessions.enumerate() {
+            let parallel = parallel.map_err(no_threads)?;
+            reader.threads_per_session = parallel.threads();
+            let bytes = reader.model().workspace_len(self.max_seq_len, parallel.threads());
             let mut worker = Worker {
-                workspace: workspace(reader.model().workspace_len(self.max_seq_len, threads_per_session))?,
                 model: reader.model.clone(),
                 max_seq_len: self.max_seq_len,
                 kernels: self.kernels,
                 parallel,
+                workspace: workspace(bytes)?,
                 queue: Arc::clone(&reader.queue),
             };
             worker.session()?;

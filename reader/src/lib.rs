@@ -28,6 +28,8 @@ mod stream;
 mod sync;
 mod ticket;
 mod worker;
+#[cfg(test)]
+mod worker_tests;
 
 pub use blockspan_engine as engine;
 pub use builder::{Builder, Mode, cores};

@@ -158,6 +158,12 @@ impl Queue {
         jobs
     }
 
+    /// Workers that wait for work.
+    #[cfg(test)]
+    pub fn idle(&self) -> usize {
+        lock(&self.state).idle
+    }
+
     pub fn is_closed(&self) -> bool {
         lock(&self.state).closed
     }

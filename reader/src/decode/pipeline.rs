@@ -180,12 +180,18 @@ impl<'a> Spans<'a> {
     }
 }
 
-/// The probabilities of `[CLS]` and of the passage's tokens, which share them.
+/// The probabilities of `[CLS]` and of the passage's tokens, which share them. A logit that is not a number counts as
+/// absent; its probability is none either.
 fn softmax(null: f32, logits: &[f32]) -> (f32, Vec<f32>) {
     let most = logits.iter().fold(null, |most, &logit| most.max(logit));
-    let null = exp(null - most);
-    let mut probabilities: Vec<f32> = logits.iter().map(|&logit| exp(logit - most)).collect();
-    let total = probabilities.iter().fold(null, |total, &p| total + p);
-    probabilities.iter_mut().for_each(|p| *p /= total);
-    (null / total, probabilities)
+    let weight = |logit: f32| if logit.is_nan() { f32::NAN } else { exp(logit - most) };
+    let (null, mut weights) = (weight(null), logits.iter().map(|&logit| weight(logit)).collect::<Vec<_>>());
+    let counted = weights.iter().filter(|weight| !weight.is_nan());
+    let total = counted.fold(if null.is_nan() { 0.0 } else { null }, |total, weight| total + weight);
+    weights.iter_mut().for_each(|weight| *weight /= total);
+    (null / total, weights)
 }
+
+#[cfg(test)]
+#[path = "pipeline_tests.rs"]
+mod tests;
