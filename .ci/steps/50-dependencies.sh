@@ -18,7 +18,7 @@ within blockspan-engine blockspan-kernels
 within blockspan-reader blockspan-kernels blockspan-engine
 within blockspan-squad
 within blockspan-trainer blockspan-kernels blockspan-engine blockspan-squad
-within blockspan blockspan-kernels blockspan-engine blockspan-squad
+within blockspan blockspan-kernels blockspan-engine blockspan-reader blockspan-squad
 within blockspan-capi blockspan-kernels blockspan-engine
 
 for package in blockspan blockspan-capi blockspan-engine blockspan-kernels blockspan-reader; do

@@ -1,10 +1,10 @@
 //! `blockspan eval`: EM and F1 with the semantics of `run_qa.py`, as `blockspan-trainer evaluate` has them.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use blockspan_engine::{Answer, AnswerOptions, Error, Session};
+use blockspan_engine::{AnswerOptions, Error};
+use blockspan_reader::{Answer, Decoding, Job, Options, Reader, Reply};
 use blockspan_squad::{Dataset, NullLogits, Paragraph, Prediction, Question, Report, Span, outputs, twins};
 
 use crate::cli::Eval;
@@ -12,8 +12,7 @@ use crate::model_source::ModelSource;
 use crate::output::{self, NewFile};
 use crate::passage::is_stdin;
 use crate::progress::Progress;
-use crate::runtime::{self, Decoding};
-use crate::sessions::Sessions;
+use crate::runtime;
 
 /// Answers every question, scores, prints.
 pub fn run(args: &Eval) -> Result<()> {
@@ -31,17 +30,14 @@ pub fn run(args: &Eval) -> Result<()> {
     let directory = args.output_dir.as_deref().map(prepare_directory).transpose()?;
 
     let source = ModelSource::open(args.model.model.as_deref())?;
-    let model = source.parse()?;
-    let decoding = Decoding::new(&args.decoding, model.config())?;
-    let sessions = Sessions {
-        model: &model,
-        max_seq_len: decoding.max_seq_len,
-        kernels,
-        count: runtime::threads_or_cores(args.runtime.threads),
-    };
+    let model = source.share()?;
+    let decoding = runtime::Decoding::new(&args.decoding, model.model().config())?;
+    let threads = runtime::threads_or_cores(args.runtime.threads);
+    let reader = Reader::builder(model).threads(threads).max_seq_len(decoding.max_seq_len).kernels(kernels);
+    let reader = reader.build().map_err(runtime::remedy)?;
     dataset.notes().iter().for_each(|note| output::note(&format!("note: {note}")));
     let mut asked = Asked::new(&dataset, args);
-    asked.answer_all(&sessions, &decoding.options).with_context(|| args.data.display().to_string())?;
+    asked.answer_all(&reader, &decoding.options).with_context(|| args.data.display().to_string())?;
 
     let report = asked.report();
     let nothing_else = args.predictions.is_none() && args.output_dir.is_none() && !args.json;
@@ -75,7 +71,7 @@ pub fn run(args: &Eval) -> Result<()> {
         "{:.1} questions/s; isa {}, threads {}",
         asked.per_second,
         kernels.isa(),
-        sessions.count
+        reader.sessions()
     ));
     Ok(())
 }
@@ -130,37 +126,36 @@ impl<'a> Asked<'a> {
         self.null_threshold.unwrap_or(0.0)
     }
 
-    fn answer_all(&mut self, sessions: &Sessions<'_>, options: &AnswerOptions) -> Result<()> {
+    fn answer_all(&mut self, reader: &Reader, options: &AnswerOptions) -> Result<()> {
         // Every span is wanted, be the null answer above it or not.
-        let options = AnswerOptions { null_threshold: f32::INFINITY, ..*options };
+        let rules = AnswerOptions { null_threshold: f32::INFINITY, ..*options };
+        let options = Options { top_k: rules.n_best, max_seq_len: None, decoding: Decoding::RunQa(rules) };
         let both = self.both.take();
         let own = self.dataset.questions().count();
-        let questions: Vec<_> = both.as_ref().unwrap_or(self.dataset).questions().enumerate().collect();
+        let questions: Vec<_> = both.as_ref().unwrap_or(self.dataset).questions().collect();
         let (own_threshold, twin_threshold) = (self.null_threshold, self.twin_threshold());
-        let progress = Mutex::new(Progress::new(questions.len()));
-        let answered = sessions.map(&questions, |session, &(index, (paragraph, question))| {
-            let found = Found::new(session, paragraph, question, &options)?;
-            let answered = Answered {
-                own: (index < own).then(|| found.predict(own_threshold)),
-                both: both.is_some().then(|| found.predict(Some(twin_threshold))),
-                windows: found.windows,
-                unaskable: found.unaskable,
-            };
-            progress.lock().unwrap_or_else(PoisonError::into_inner).step();
-            Ok(answered)
-        })?;
-        for answered in answered {
-            if let Some(prediction) = answered.own {
-                if let Some(error) = answered.unaskable {
+        let mut progress = Progress::new(questions.len());
+        let jobs = questions.iter().map(|(paragraph, question)| {
+            Job::new(question.question.as_str(), paragraph.context.as_str()).with(options)
+        });
+        let replies = reader.answer_many(jobs).enumerate();
+        for ((index, reply), &(paragraph, question)) in replies.zip(&questions) {
+            let found = Found::new(reply, paragraph, question, rules.n_best)?;
+            if index < own {
+                let prediction = found.predict(own_threshold);
+                if let Some(error) = found.unaskable {
                     self.unaskable += 1;
                     self.first_unaskable.get_or_insert_with(|| format!("{}: {error}", prediction.id));
                 }
-                self.windows += answered.windows;
+                self.windows += found.windows;
                 self.predictions.push(prediction);
             }
-            self.both_predictions.extend(answered.both);
+            if both.is_some() {
+                self.both_predictions.push(found.predict(Some(twin_threshold)));
+            }
+            progress.step();
         }
-        self.per_second = progress.into_inner().unwrap_or_else(PoisonError::into_inner).per_second();
+        self.per_second = progress.per_second();
         self.both = both;
         Ok(())
     }
@@ -175,17 +170,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// What becomes of a question.
-struct Answered {
-    /// For one of the data set's own questions.
-    own: Option<Prediction>,
-    /// For any of `both`.
-    both: Option<Prediction>,
-    windows: usize,
-    unaskable: Option<Error>,
-}
-
-/// What the engine finds for a question.
+/// What the reader finds for a question.
 struct Found<'q> {
     id: &'q str,
     spans: Vec<Span<'q>>,
@@ -198,33 +183,32 @@ struct Found<'q> {
 
 impl<'q> Found<'q> {
     fn new(
-        session: &mut Session<'_>,
+        reply: Result<Reply, blockspan_reader::Error>,
         paragraph: &'q Paragraph,
         question: &'q Question,
-        options: &AnswerOptions,
+        n_best: usize,
     ) -> Result<Self> {
         let null = NullLogits { start: 0.0, end: 0.0 };
-        let (id, n_best) = (question.id.as_str(), options.n_best);
+        let id = question.id.as_str();
         let mut found = Self { id, spans: Vec::new(), n_best, null, windows: 0, unaskable: None };
-        let mut answers = vec![Answer::default(); n_best];
-        match session.answer(&question.question, &paragraph.context, options, &mut answers) {
-            Ok(outcome) => {
+        match reply {
+            Ok(reply) => {
                 let span = |answer: &Answer| Span {
                     start_logit: answer.start_logit,
                     end_logit: answer.end_logit,
                     text: paragraph.context.get(answer.start..answer.end).unwrap_or_default(),
                 };
-                let [start, end] = outcome.null_logits;
+                let [start, end] = reply.null_logits;
                 found.null = NullLogits { start, end };
-                found.spans.extend(answers.iter().take(outcome.answers).map(span));
-                found.windows = outcome.windows;
+                found.spans.extend(reply.answers.iter().map(span));
+                found.windows = reply.windows;
             }
-            Err(
+            Err(blockspan_reader::Error::Engine(
                 error @ (Error::EmptyQuestion
                 | Error::EmptyPassage
                 | Error::QuestionTooLong { .. }
                 | Error::TextTooLong),
-            ) => found.unaskable = Some(error),
+            )) => found.unaskable = Some(error),
             Err(error) => return Err(error).with_context(|| format!("question {id}")),
         }
         Ok(found)

@@ -15,7 +15,6 @@ mod output;
 mod passage;
 mod progress;
 mod runtime;
-mod sessions;
 mod tokenize;
 mod version;
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail, ensure};
 use blockspan_engine::{AlignedBytes, MappedFile, Model, ParseError};
+use blockspan_reader::SharedModel;
 
 use crate::cli::ModelArgs;
 use crate::passage::is_stdin;
@@ -104,14 +105,29 @@ impl ModelSource {
 
     /// Checks the bytes and borrows the model from them.
     pub fn parse(&self) -> Result<Model<'_>> {
-        Model::parse(self.bytes()).map_err(|error| match error {
-            ParseError::Header(_) | ParseError::Section(..) => {
-                anyhow!(
-                    "{self}: {error}; copy the file again, or make it again with `blockspan-trainer pack`"
-                )
-            }
-            error => anyhow!("{self}: {error}"),
-        })
+        Model::parse(self.bytes()).map_err(|error| refusal(&self.to_string(), &error))
+    }
+
+    /// Checks the bytes; the model owns them.
+    pub fn share(self) -> Result<SharedModel> {
+        let name = self.to_string();
+        let shared = match self {
+            #[cfg(default_model)]
+            Self::Default => SharedModel::new(default::bytes()),
+            Self::File { file, .. } => SharedModel::new(file),
+            Self::Stdin(bytes) => SharedModel::new(bytes),
+        };
+        shared.map_err(|error| refusal(&name, &error))
+    }
+}
+
+/// Why these bytes are no model, and what to do.
+fn refusal(name: &str, error: &ParseError) -> anyhow::Error {
+    match error {
+        ParseError::Header(_) | ParseError::Section(..) => {
+            anyhow!("{name}: {error}; copy the file again, or make it again with `blockspan-trainer pack`")
+        }
+        error => anyhow!("{name}: {error}"),
     }
 }
 

@@ -1,11 +1,12 @@
 //! What computes: an instruction set's kernels, threads, and the workspace; and how answers are chosen.
 
 use core::str::FromStr;
-use std::thread;
+use std::io;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use blockspan_engine::format::Config;
 use blockspan_engine::{AnswerOptions, Isa, Kernels, MAX_THREADS, Model, Parallel, Runtime, ThreadPool};
+use blockspan_reader::{BuildError, cores};
 
 use crate::cli::{DecodingArgs, RuntimeArgs};
 
@@ -27,8 +28,7 @@ impl Machine {
     /// As [`new`](Self::new).
     pub fn with(isa: Option<&str>, threads: Option<usize>) -> Result<Self> {
         let (kernels, threads) = (kernels(isa)?, threads_or_cores(threads));
-        let pool = ThreadPool::new(threads)
-            .map_err(|error| anyhow!("cannot start {threads} threads: {error}; give a smaller --threads"))?;
+        let pool = ThreadPool::new(threads).map_err(|error| no_threads(threads, &error))?;
         Ok(Self { kernels, pool })
     }
 
@@ -69,18 +69,33 @@ pub fn kernels(isa: Option<&str>) -> Result<&'static dyn Kernels> {
 
 /// What `--threads` asks for, else as many as there are cores.
 pub fn threads_or_cores(threads: Option<usize>) -> usize {
-    threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS))
+    threads.unwrap_or_else(|| cores().min(MAX_THREADS))
 }
 
 /// A workspace for windows of `max_seq_len` tokens on so many threads.
 pub fn new_workspace(model: &Model<'_>, max_seq_len: usize, threads: usize) -> Result<Vec<u8>> {
     let len = model.workspace_len(max_seq_len, threads);
     let mut workspace = Vec::new();
-    workspace
-        .try_reserve_exact(len)
-        .map_err(|_| anyhow!("no memory for a workspace of {len} bytes; give a smaller --max-seq-len"))?;
+    workspace.try_reserve_exact(len).map_err(|_| no_memory(len))?;
     workspace.resize(len, 0);
     Ok(workspace)
+}
+
+/// The error with the options that help.
+pub fn remedy(error: BuildError) -> anyhow::Error {
+    match error {
+        BuildError::Threads { threads, error } => no_threads(threads, &error),
+        BuildError::Memory { bytes } => no_memory(bytes),
+        error => error.into(),
+    }
+}
+
+fn no_threads(threads: usize, error: &io::Error) -> anyhow::Error {
+    anyhow!("cannot start {threads} threads: {error}; give a smaller --threads")
+}
+
+fn no_memory(bytes: usize) -> anyhow::Error {
+    anyhow!("no memory for a workspace of {bytes} bytes; give a smaller --max-seq-len")
 }
 
 /// The longest window: what `--max-seq-len` asks for, if the model reads so many tokens, else the model's own length.

@@ -62,8 +62,12 @@ pub enum Decoding {
 /// An answer's score is P(start) · P(end), each a softmax over `[CLS]` and the passage's tokens of one window. Spans are
 /// moved to the edges of words, and equal texts (but for case) are one answer, whose score is the sum.
 ///
-/// It differs from the pipeline in this: a score that sums up to more than 1, over several windows, is 1; spans that
-/// end before they begin, with a score of 0, never fill up a list; equal scores have a fixed order.
+/// It differs from the pipeline in this:
+///
+/// * a score that sums up to more than 1, over several windows, is 1;
+/// * a list is never filled up with spans whose score is 0, because they end before they begin;
+/// * equal scores have a fixed order: the window, then the better span of it;
+/// * `max_question_len` cuts the question, as it is documented there; with a fast tokenizer, the pipeline ignores it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PipelineOptions {
     /// The longest answer, in tokens; at least 1.

@@ -183,7 +183,7 @@ fn only_some_jobs_are_taken_ahead_of_the_replies() {
     let job = Job::new("How high is it?", "It is 31 metres high.");
     let reader = Reader::builder(model()).threads(2).build().unwrap();
     let mut taken = 0;
-    let jobs = std::iter::repeat_with(|| {
+    let jobs = core::iter::repeat_with(|| {
         taken += 1;
         job.clone()
     });

@@ -1,12 +1,12 @@
 //! Waiting without blocking, in a thread or under an executor, and what a reader is set up with.
 
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::Command;
 use std::sync::Arc;
-use std::task::{Wake, Waker};
+use std::task::Wake;
 use std::thread::{self, Thread};
 
 use blockspan_reader::engine::{AlignedBytes, MAX_THREADS, MappedFile};
