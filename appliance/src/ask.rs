@@ -45,12 +45,17 @@ pub fn run(args: &Ask) -> Result<()> {
         "{source}: the numbers of the model overflow; pack it again from a checkpoint that `blockspan-trainer evaluate` answers with"
     );
 
+    // The file's recommendation only tells people how to take an answer; programs have `answerable`.
+    let asked_otherwise = args.always_answer || args.decoding.null_threshold.is_some();
+    let answerable = model.answerable().map(|fitted| fitted.probability(outcome.null_diff));
     let reply = Reply {
         question: &args.question,
         passage: &passage.text,
         answers: &answers,
         null_diff: outcome.null_diff,
         null_threshold: decoding.options.null_threshold,
+        recommended: model.null_threshold().filter(|_| !asked_otherwise),
+        answerable,
     };
     output::print(&if args.json {
         json::reply(&reply)?
@@ -59,13 +64,14 @@ pub fn run(args: &Ask) -> Result<()> {
     })?;
     if args.verbose {
         output::note(&format!(
-            "{source}: loaded in {:.1} ms, answered in {:.1} ms; windows {}, isa {}, threads {}, null_diff {:.3}",
+            "{source}: loaded in {:.1} ms, answered in {:.1} ms; windows {}, isa {}, threads {}, null_diff {:.3}{}",
             1e3 * loaded.as_secs_f64(),
             1e3 * answered.as_secs_f64(),
             outcome.windows,
             machine.isa(),
             machine.threads(),
             outcome.null_diff,
+            answerable.map_or_else(String::new, |probability| format!(", answerable {probability:.4}")),
         ));
     }
     Ok(())

@@ -4,7 +4,7 @@ use crate::output::printable;
 
 /// The keys that `blockspan-trainer pack` writes, in the order in which they are shown; `engine/FORMAT.md` says what
 /// they mean. Others follow as they stand in the file.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 14] = [
     "base",
     "training_data",
     "sparsity",
@@ -13,6 +13,8 @@ const KEYS: [&str; 12] = [
     "f1",
     "evaluated_on",
     "null_threshold",
+    "answerable_slope",
+    "answerable_intercept",
     "license",
     "attribution",
     "source",

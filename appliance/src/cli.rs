@@ -46,6 +46,9 @@ pub struct Ask {
     /// How many answers to print, best first.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = up_to::<MAX_N_BEST>)]
     pub top_k: usize,
+    /// Never say that the passage holds no answer, even where the model's file recommends a threshold for that.
+    #[arg(long, conflicts_with = "null_threshold")]
+    pub always_answer: bool,
     /// Tell on stderr what was used and how long it took.
     #[arg(short, long)]
     pub verbose: bool,
@@ -173,8 +176,9 @@ pub struct DecodingArgs {
     /// refused].
     #[arg(long, value_name = "TOKENS", value_parser = up_to::<{ usize::MAX }>)]
     pub max_query_length: Option<usize>,
-    /// Give no answer where null_diff is above this; for models that were trained with unanswerable questions, where 0
-    /// is a good start [default: every question has an answer; eval takes 0 for a file with unanswerable questions].
+    /// Give no answer where null_diff is above this; for models that were trained with unanswerable questions [default:
+    /// ask says so in its text, beside its best guess, where null_diff is above the threshold that the model's file
+    /// recommends, if it does; eval takes that one, else 0, for a file with unanswerable questions, and else none].
     #[arg(long, value_name = "DIFF", value_parser = number, allow_negative_numbers = true)]
     pub null_threshold: Option<f32>,
 }

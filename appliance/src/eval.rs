@@ -31,12 +31,13 @@ pub fn run(args: &Eval) -> Result<()> {
 
     let source = ModelSource::open(args.model.model.as_deref())?;
     let model = source.share()?;
+    let recommended = model.model().null_threshold().map(f64::from);
     let decoding = runtime::Decoding::new(&args.decoding, model.model().config())?;
     let threads = runtime::threads_or_cores(args.runtime.threads);
     let reader = Reader::builder(model).threads(threads).max_seq_len(decoding.max_seq_len).kernels(kernels);
     let reader = reader.build().map_err(runtime::remedy)?;
     dataset.notes().iter().for_each(|note| output::note(&format!("note: {note}")));
-    let mut asked = Asked::new(&dataset, args);
+    let mut asked = Asked::new(&dataset, args, recommended);
     asked.answer_all(&reader, &decoding.options).with_context(|| args.data.display().to_string())?;
 
     let report = asked.report();
@@ -91,6 +92,8 @@ struct Asked<'a> {
     both: Option<Dataset>,
     /// Where the null answer wins, if it is possible.
     null_threshold: Option<f64>,
+    /// Where F1 is taken over both kinds.
+    twin_threshold: f64,
     /// Of the data set's own questions.
     predictions: Vec<Prediction>,
     /// Of all of `both`.
@@ -105,13 +108,16 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    fn new(dataset: &'a Dataset, args: &Eval) -> Self {
-        // As with run_qa.py's --version_2_with_negative, only such a file makes the empty answer possible unasked.
-        let null_threshold = args.decoding.null_threshold.map(f64::from);
+    /// `recommended` is the null threshold of the model's file.
+    fn new(dataset: &'a Dataset, args: &Eval, recommended: Option<f64>) -> Self {
+        let given = args.decoding.null_threshold.map(f64::from);
+        let threshold = given.or(recommended).unwrap_or(0.0);
         Self {
             dataset,
             both: args.unanswerable_twin.then(|| twins(dataset, args.seed)),
-            null_threshold: null_threshold.or(dataset.has_unanswerable().then_some(0.0)),
+            // As with run_qa.py's --version_2_with_negative, only such a file makes the empty answer possible unasked.
+            null_threshold: given.or(dataset.has_unanswerable().then_some(threshold)),
+            twin_threshold: threshold,
             predictions: Vec::new(),
             both_predictions: Vec::new(),
             windows: 0,
@@ -121,11 +127,6 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// Where F1 is taken over both kinds.
-    fn twin_threshold(&self) -> f64 {
-        self.null_threshold.unwrap_or(0.0)
-    }
-
     fn answer_all(&mut self, reader: &Reader, options: &AnswerOptions) -> Result<()> {
         // Every span is wanted, be the null answer above it or not.
         let rules = AnswerOptions { null_threshold: f32::INFINITY, ..*options };
@@ -133,7 +134,7 @@ impl<'a> Asked<'a> {
         let both = self.both.take();
         let own = self.dataset.questions().count();
         let questions: Vec<_> = both.as_ref().unwrap_or(self.dataset).questions().collect();
-        let (own_threshold, twin_threshold) = (self.null_threshold, self.twin_threshold());
+        let (own_threshold, twin_threshold) = (self.null_threshold, self.twin_threshold);
         let mut progress = Progress::new(questions.len());
         let jobs = questions.iter().map(|(paragraph, question)| {
             Job::new(question.question.as_str(), paragraph.context.as_str()).with(options)
@@ -161,7 +162,7 @@ impl<'a> Asked<'a> {
     }
 
     fn report(&self) -> Report {
-        let threshold = self.twin_threshold();
+        let threshold = self.twin_threshold;
         let report = Report::new(self.dataset, &self.predictions, self.windows, threshold);
         match &self.both {
             Some(both) => report.with_twins(both, &self.both_predictions, threshold),

@@ -15,9 +15,10 @@ pub struct AnswerOptions {
     /// softmax over the spans kept.
     pub n_best: usize,
     /// Answers are withheld where [`Outcome::null_diff`] is above it, and "no answer" shares in their score
-    /// (`run_qa.py --version_2_with_negative --null_score_diff_threshold`). 0 is a good start for a model that was
-    /// trained with unanswerable questions; higher withholds less. Infinite, the default: every question has an answer,
-    /// as in SQuAD v1.1.
+    /// (`run_qa.py --version_2_with_negative --null_score_diff_threshold`); higher withholds less.
+    /// [`AnswerOptions::for_model`] takes the one that the model's file recommends; without one, 0 is a good start for a
+    /// model that was trained with unanswerable questions. Infinite, the default: every question has an answer, as in
+    /// SQuAD v1.1.
     pub null_threshold: f32,
     /// A longer question is cut to its first so many tokens, at least 1. `usize::MAX`, the default, cuts nothing; a question
     /// that leaves no room for the passage is then an error.

@@ -20,7 +20,9 @@ extern crate std;
 #[cfg(feature = "std")]
 mod aligned;
 mod answer;
+mod answerable;
 mod checksum;
+mod decimal;
 mod error;
 #[cfg(feature = "std")]
 mod file;
@@ -38,6 +40,7 @@ mod workspace;
 #[cfg(feature = "std")]
 pub use aligned::AlignedBytes;
 pub use answer::{Answer, AnswerOptions, Outcome};
+pub use answerable::Answerable;
 pub use blockspan_kernels::math::exp;
 #[cfg(feature = "std")]
 pub use blockspan_kernels::parallel::ThreadPool;

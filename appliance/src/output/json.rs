@@ -13,6 +13,8 @@ struct Object<'a> {
     question: &'a str,
     answers: Vec<Item<'a>>,
     null_diff: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answerable: Option<f32>,
 }
 
 #[derive(Serialize)]
@@ -39,8 +41,8 @@ pub fn reply(reply: &Reply<'_>) -> Result<String> {
         start_logit: answer.start_logit,
         end_logit: answer.end_logit,
     });
-    let object = Object { question: reply.question, answers: answers.collect(), null_diff: reply.null_diff };
-    line(&object)
+    let &Reply { question, null_diff, answerable, .. } = reply;
+    line(&Object { question, answers: answers.collect(), null_diff, answerable })
 }
 
 /// Any value as JSON on one line, in which nothing can steer a terminal.

@@ -21,6 +21,10 @@ pub struct Reply<'a> {
     pub null_diff: f32,
     /// Above it there are no answers.
     pub null_threshold: f32,
+    /// Above it the answers are guesses: what the model's file recommends.
+    pub recommended: Option<f32>,
+    /// The probability that the passage holds an answer, where the model's file has what it follows from.
+    pub answerable: Option<f32>,
 }
 
 impl<'a> Reply<'a> {

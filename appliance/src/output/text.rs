@@ -46,18 +46,38 @@ pub fn reply(reply: &Reply<'_>, marks: Marks) -> String {
     }
     let several = reply.answers.len() > 1;
     let mut out = String::new();
+    let guesses = guessed(reply, &mut out);
     for (rank, answer) in (1..).zip(reply.answers) {
         let text = reply.text_of(answer).split_whitespace().collect::<Vec<_>>().join(" ");
         if rank > 1 {
             out.push('\n');
         }
-        if several {
-            put(&mut out, format_args!("{rank}. "));
+        match (guesses, several) {
+            (false, false) => {}
+            (false, true) => put(&mut out, format_args!("{rank}. ")),
+            (true, false) => out.push_str("best guess: "),
+            (true, true) => put(&mut out, format_args!("guess {rank}: ")),
         }
         put(&mut out, format_args!("{}{}{}\n", marks.bold, printable(&text), marks.plain));
         details(&mut out, reply.passage, answer, marks);
     }
     out
+}
+
+/// Whether the answers are only guesses; says so first.
+fn guessed(reply: &Reply<'_>, out: &mut String) -> bool {
+    let null_diff = reply.null_diff;
+    let Some(recommended) = reply.recommended.filter(|&threshold| null_diff > threshold) else {
+        return false;
+    };
+    let why = format_args!("null_diff {null_diff:.3} is above {recommended}, the model's null_threshold");
+    match reply.answerable {
+        Some(probability) => {
+            put(out, format_args!("no answer in this passage\n  answerable {probability:.4}; {why}\n\n"));
+        }
+        None => put(out, format_args!("no answer in this passage\n  {why}\n\n")),
+    }
+    true
 }
 
 fn details(out: &mut String, passage: &str, answer: &Answer, marks: Marks) {
@@ -163,7 +183,15 @@ mod tests {
     }
 
     fn nothing(passage: &str) -> Reply<'_> {
-        Reply { question: "q", passage, answers: &[], null_diff: 1.5, null_threshold: f32::INFINITY }
+        Reply {
+            question: "q",
+            passage,
+            answers: &[],
+            null_diff: 1.5,
+            null_threshold: f32::INFINITY,
+            recommended: None,
+            answerable: None,
+        }
     }
 
     #[test]

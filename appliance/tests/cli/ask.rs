@@ -5,7 +5,9 @@ use std::process::Stdio;
 use blockspan_engine::available;
 use serde_json::Value;
 
-use crate::common::{PASSAGE, QUESTION, TempFile, ask, blockspan, default_model, piped, stdout};
+use crate::common::{
+    PASSAGE, QUESTION, TempFile, ask, blockspan, default_model, piped, stdout, without_card,
+};
 
 const UNICODE: &str = "Zoë Müller opened her Café «Übermut» in 北京 in 1987. 😀 The naïve façade—painted by \
                        Søren Łukasz—cost 4 000 €.\r\nIn Αθήνα she opened another, named Ἀκρόπολις.";
@@ -16,7 +18,8 @@ fn floats(object: &Value, keys: &[&str]) -> Vec<(String, f32)> {
 
 #[test]
 fn the_json_is_one_line_with_its_fields_in_the_documented_order() {
-    let args = ["ask", QUESTION, "--context", PASSAGE, "--json", "--top-k", "3"];
+    let model = without_card();
+    let args = ["ask", QUESTION, "--context", PASSAGE, "--json", "--top-k", "3", "--model", model.name()];
     let line = stdout(&blockspan(&args).output().unwrap());
     assert_eq!(line.matches('\n').count(), 1);
     assert!(line.ends_with('\n'));

@@ -59,6 +59,11 @@ pub fn with_section(name: &str, change: impl FnOnce(&mut [u8])) -> Vec<u8> {
     file
 }
 
+/// The default model without what its card says.
+pub fn without_card() -> TempFile {
+    TempFile::new("model.bspan", &with_card(""))
+}
+
 /// The command, with nothing on standard input and without the caller's overrides.
 pub fn blockspan(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blockspan"));

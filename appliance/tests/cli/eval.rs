@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{PASSAGE, TempFile, ask, assert_refused, blockspan, piped, stdout};
+use crate::common::{PASSAGE, TempFile, ask, assert_refused, blockspan, piped, stdout, without_card};
 
 const OTHER: &str = "Marta Lindqvist opened the bakery in a former fire station, because the rent was low.";
 const QUESTIONS: [(&str, &str, &str); 4] = [
@@ -141,7 +141,10 @@ fn decoding_flags_reach_the_engine() {
 fn a_file_with_impossible_questions_allows_the_empty_answer() {
     let file = squad(|_, _, _| json!({ "answers": [], "is_impossible": true }));
     let out = file.directory.path().join("out.json");
-    let output = blockspan(&["eval", file.name(), "--predictions", out.to_str().unwrap()]).output().unwrap();
+    // Nothing recommends another threshold than 0.
+    let model = without_card();
+    let args = ["eval", file.name(), "--model", model.name(), "--predictions", out.to_str().unwrap()];
+    let output = blockspan(&args).output().unwrap();
     let predictions: Value = serde_json::from_slice(&std::fs::read(&out).unwrap()).unwrap();
     let mut empty = 0;
     for (id, question, context) in QUESTIONS {
@@ -256,7 +259,9 @@ fn the_output_directory_gets_the_files_of_run_qa() {
     );
     let directory = file.directory.path().join("out");
     let out = directory.to_str().unwrap();
-    let output = blockspan(&["eval", file.name(), "--output-dir", out, "--n-best", "3"]).output().unwrap();
+    let model = without_card();
+    let args = ["eval", file.name(), "--model", model.name(), "--output-dir", out, "--n-best", "3"];
+    let output = blockspan(&args).output().unwrap();
     let printed = stdout(&output);
     assert_eq!(printed.lines().count(), 4, "{printed}");
     let read = |name: &str| -> Value {
@@ -315,7 +320,9 @@ fn twins_tell_how_well_null_diff_separates() {
     let auroc = 0.5 + pairs.sum::<f64>() / 32.0;
     let right =
         with.iter().filter(|odds| **odds <= 0.0).count() + without.iter().filter(|odds| **odds > 0.0).count();
-    let (printed, _) = evaluated(&text, &["--unanswerable-twin"]);
+    let model = without_card();
+    let twins = ["--model", model.name(), "--unanswerable-twin"];
+    let (printed, _) = evaluated(&text, &twins);
     let lines: Vec<&str> = printed.lines().collect();
     assert_eq!(lines[0], "EM 100.00  F1 100.00  (4 questions, 4 windows)");
     assert_eq!(
@@ -325,7 +332,7 @@ fn twins_tell_how_well_null_diff_separates() {
     let at_zero = format!("twins  F1 {:.2} with --null-threshold 0, best F1 ", 12.5 * right as f64);
     assert!(lines[2].starts_with(&at_zero) && lines.len() == 3, "{printed}, expected {at_zero}");
     assert_eq!(
-        evaluated(&text, &["--unanswerable-twin", "--seed", "5"]).0,
+        evaluated(&text, &[&twins[..], &["--seed", "5"]].concat()).0,
         printed,
         "there is one other paragraph"
     );

@@ -115,6 +115,8 @@ fn inspect_shows_the_whole_card_known_keys_first() {
         "f1",
         "evaluated_on",
         "null_threshold",
+        "answerable_slope",
+        "answerable_intercept",
         "license",
         "attribution",
         "source",

@@ -1,5 +1,6 @@
 //! The command as its users meet it: the built binary, its output, its exit status.
 
+mod answerable;
 mod ask;
 mod bench;
 mod common;

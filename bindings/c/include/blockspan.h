@@ -125,8 +125,9 @@ typedef struct {
   size_t doc_stride;
   // A longer question is cut to its first so many tokens; at least 1.
   size_t max_query_length;
-  // No answer is written where blockspan_outcome.null_diff is above it, and "no answer" shares in the score; 0 is
-  // a good start for a model that was trained with unanswerable questions. INFINITY: every question has an answer.
+  // No answer is written where blockspan_outcome.null_diff is above it, and "no answer" shares in the score.
+  // INFINITY: every question has an answer. blockspan_model_null_threshold has what the model's file recommends;
+  // without that, 0 is a good start for a model that was trained with unanswerable questions.
   float null_threshold;
 } blockspan_options;
 
@@ -231,6 +232,21 @@ blockspan_status blockspan_model_describe(const blockspan_model *model,
 // The caller must ensure:
 // `model` is NULL or from this library, and is not used afterwards.
 void blockspan_model_free(const blockspan_model *model);
+
+// The null_threshold that the model's file recommends, for blockspan_options; INFINITY, with which every question has
+// an answer, if it recommends none or `model` is not valid.
+//
+// The caller must ensure:
+// `model` is NULL or from this library and not freed.
+float blockspan_model_null_threshold(const blockspan_model *model);
+
+// The probability, 0 to 1, that a passage holds an answer, given blockspan_outcome.null_diff; NAN if the model's file
+// does not tell how the one follows from the other, or `model` is not valid.
+//
+// The caller must ensure:
+// `model` is NULL or from this library and not freed.
+float blockspan_model_answerable(const blockspan_model *model,
+                                 float null_diff);
 
 // Bytes of workspace that a session with these options needs (NULL for the defaults); 0 if the model is NULL or
 // the options do not fit it, and then blockspan_session_new says why. The workspace may start at any byte.

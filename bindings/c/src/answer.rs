@@ -27,8 +27,9 @@ pub struct Options {
     pub doc_stride: usize,
     /// A longer question is cut to its first so many tokens; at least 1.
     pub max_query_length: usize,
-    /// No answer is written where blockspan_outcome.null_diff is above it, and "no answer" shares in the score; 0 is
-    /// a good start for a model that was trained with unanswerable questions. INFINITY: every question has an answer.
+    /// No answer is written where blockspan_outcome.null_diff is above it, and "no answer" shares in the score.
+    /// INFINITY: every question has an answer. blockspan_model_null_threshold has what the model's file recommends;
+    /// without that, 0 is a good start for a model that was trained with unanswerable questions.
     pub null_threshold: f32,
 }
 

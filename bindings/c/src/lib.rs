@@ -19,8 +19,9 @@ pub use answer::{
     Answer, DOC_STRIDE_OF_MODEL, Options, Outcome, blockspan_options_default, blockspan_session_answer,
 };
 pub use model::{
-    Model, ModelInfo, blockspan_model_describe, blockspan_model_free, blockspan_model_from_bytes,
-    blockspan_model_from_trusted_bytes, blockspan_model_open, blockspan_model_read,
+    Model, ModelInfo, blockspan_model_answerable, blockspan_model_describe, blockspan_model_free,
+    blockspan_model_from_bytes, blockspan_model_from_trusted_bytes, blockspan_model_null_threshold,
+    blockspan_model_open, blockspan_model_read,
 };
 pub use session::{
     MAX_THREADS, Session, SessionOptions, blockspan_session_free, blockspan_session_new,

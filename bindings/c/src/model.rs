@@ -240,3 +240,41 @@ pub unsafe extern "C" fn blockspan_model_free(model: *const Model) {
         drop(unsafe { Arc::from_raw(model) });
     }
 }
+
+/// The null_threshold that the model's file recommends, for blockspan_options; INFINITY, with which every question has
+/// an answer, if it recommends none or `model` is not valid.
+///
+/// # Safety
+/// `model` is NULL or from this library and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blockspan_model_null_threshold(model: *const Model) -> f32 {
+    let mut threshold = f32::INFINITY;
+    let body = || {
+        // SAFETY: the caller's promise for `model`.
+        let model = unsafe { pointers::get(model, "model") }?;
+        threshold = model.engine.null_threshold().unwrap_or(f32::INFINITY);
+        Ok(())
+    };
+    // SAFETY: NULL is always allowed. What became of the call is in the number.
+    let _ = unsafe { run(core::ptr::null_mut(), body) };
+    threshold
+}
+
+/// The probability, 0 to 1, that a passage holds an answer, given blockspan_outcome.null_diff; NAN if the model's file
+/// does not tell how the one follows from the other, or `model` is not valid.
+///
+/// # Safety
+/// `model` is NULL or from this library and not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn blockspan_model_answerable(model: *const Model, null_diff: f32) -> f32 {
+    let mut probability = f32::NAN;
+    let body = || {
+        // SAFETY: the caller's promise for `model`.
+        let model = unsafe { pointers::get(model, "model") }?;
+        probability = model.engine.answerable().map_or(f32::NAN, |fitted| fitted.probability(null_diff));
+        Ok(())
+    };
+    // SAFETY: NULL is always allowed. What became of the call is in the number.
+    let _ = unsafe { run(core::ptr::null_mut(), body) };
+    probability
+}

@@ -6,7 +6,7 @@ use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 use blockspan::*;
-use blockspan_engine::AlignedBytes;
+use blockspan_engine::{AlignedBytes, xxh64};
 
 /// The default model's file.
 fn model_path() -> PathBuf {
@@ -404,6 +404,56 @@ fn models_refuse_what_is_wrong() {
     let (status, message) =
         refused(|error| unsafe { blockspan_model_open(long.as_ptr(), &mut model, error) });
     assert_eq!((status, message), (Status::CannotOpen, "é".repeat(127)));
+}
+
+/// The default model's bytes with other metadata.
+fn with_metadata(metadata: &str) -> AlignedBytes {
+    let mut file = std::fs::read(model_path()).unwrap();
+    let long = |file: &[u8], at: usize| u64::from_le_bytes(file[at..at + 8].try_into().unwrap());
+    let set = |file: &mut [u8], at: usize, value: u64| file[at..at + 8].copy_from_slice(&value.to_le_bytes());
+    let count = u32::from_le_bytes(file[24..28].try_into().unwrap()) as usize;
+    // Metadata is the first section; the others move.
+    let entry = |section: usize| 128 + 32 * section;
+    let (start, end) = (long(&file, entry(0) + 8) as usize, long(&file, entry(1) + 8) as usize);
+    let mut padded = metadata.as_bytes().to_vec();
+    padded.resize(metadata.len().next_multiple_of(64), 0);
+    let shift = padded.len().wrapping_sub(end - start) as u64;
+    file.splice(start..end, padded);
+    set(&mut file, entry(0) + 16, metadata.len() as u64);
+    set(&mut file, entry(0) + 24, xxh64(metadata.as_bytes()));
+    for at in (1..count).map(|section| entry(section) + 8) {
+        let offset = long(&file, at).wrapping_add(shift);
+        set(&mut file, at, offset);
+    }
+    let len = file.len() as u64;
+    set(&mut file, 16, len);
+    let sum = xxh64(&file[..120]) ^ xxh64(&file[128..entry(count)]).rotate_left(1);
+    set(&mut file, 120, sum);
+    AlignedBytes::from(file)
+}
+
+#[test]
+fn a_model_tells_its_threshold_and_its_probability() {
+    let recommended = |bytes: &AlignedBytes| {
+        let mut model = null();
+        // SAFETY: bytes that outlive the model, and a place for the result.
+        let status =
+            unsafe { blockspan_model_from_bytes(bytes.as_ptr(), bytes.len(), &mut model, null_mut()) };
+        assert_eq!(status, Status::Ok);
+        // SAFETY: a model that is not freed yet.
+        let found =
+            unsafe { (blockspan_model_null_threshold(model), blockspan_model_answerable(model, 2.0)) };
+        free(model, null_mut());
+        found
+    };
+    let all = with_metadata("null_threshold: -1.5\nanswerable_slope: -0.5\nanswerable_intercept: 1\n");
+    assert_eq!(recommended(&all), (-1.5, 0.5));
+    let (threshold, probability) = recommended(&with_metadata("f1: 80\n"));
+    assert!(threshold == f32::INFINITY && probability.is_nan());
+    // SAFETY: NULL is allowed.
+    let (threshold, probability) =
+        unsafe { (blockspan_model_null_threshold(null()), blockspan_model_answerable(null(), 2.0)) };
+    assert!(threshold == f32::INFINITY && probability.is_nan());
 }
 
 #[test]
