@@ -12,12 +12,12 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use blockspan_trainer::allocator;
 use blockspan_trainer::checkpoint;
 use blockspan_trainer::config::Config;
 use blockspan_trainer::features::Batch;
 use blockspan_trainer::model::{BertForQuestionAnswering, DropoutRates, Input, Variables};
 use blockspan_trainer::ops::derive_key;
+use blockspan_trainer::startup;
 use blockspan_trainer::train::loss::{Weights, loss};
 use blockspan_trainer::train::optimizer::{AdamW, AdamWOptions, Gradients};
 use candle_core::{Device, Tensor};
@@ -43,7 +43,7 @@ fn batch(windows: usize, tokens: usize, vocabulary: usize) -> Result<Batch> {
 }
 
 fn main() -> Result<()> {
-    allocator::keep_freed_blocks();
+    startup::set_environment();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [directory, windows, tokens, dropout] = &arguments[..] else {
         anyhow::bail!("train_speed MODEL_DIRECTORY BATCH TOKENS DROPOUT");

@@ -3,7 +3,6 @@
 // These panic when nobody reads any more: `output::print` and `output::note` do not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
-pub mod allocator;
 pub mod calibration;
 pub mod card;
 pub mod checkpoint;
@@ -20,6 +19,7 @@ pub mod output;
 pub mod pack;
 pub mod prune;
 pub mod quantization;
+pub mod startup;
 pub mod tokenizer;
 pub mod train;
 pub mod verify;

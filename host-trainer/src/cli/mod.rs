@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use blockspan_trainer::errors::one_line;
-use blockspan_trainer::{allocator, output};
+use blockspan_trainer::{output, startup};
 use candle_core::Device;
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -54,8 +54,8 @@ pub enum DeviceKind {
 /// Runs the command; prints an error in one line and exits with 2.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    if matches!(cli.command, Command::Finetune(_) | Command::Evaluate(_)) {
-        allocator::keep_freed_blocks();
+    if matches!(cli.command, Command::Finetune(_) | Command::Evaluate(_) | Command::Verify(_)) {
+        startup::set_environment();
     }
     let result = device(cli.device).and_then(|device| match &cli.command {
         Command::Finetune(args) => finetune::finetune(args, &device),
