@@ -60,6 +60,7 @@ fn options(root: &Path, out: &str, batch_size: usize) -> FinetuneOptions {
         train: vec![root.join("data.json")],
         out: root.join(out),
         teacher: None,
+        teacher_cache: None,
         weights: Weights { distill: 0.0, null_distill: 0.0, temperature: 1.0, hidden: 0.0 },
         epochs: 4,
         max_steps: None,

@@ -31,6 +31,7 @@ fn options(root: &Path, out: &str, epochs: usize, pruning: Option<Pruning>) -> F
         train: vec![root.join("data.json")],
         out: root.join(out),
         teacher: None,
+        teacher_cache: None,
         weights: Weights { distill: 0.5, null_distill: 0.5, temperature: 2.0, hidden: 1.0 },
         epochs,
         max_steps: None,

@@ -17,6 +17,7 @@ pub mod schedule;
 mod setup;
 mod state;
 mod store;
+mod teacher;
 mod tensors;
 pub mod unanswerable;
 

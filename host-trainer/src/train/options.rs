@@ -106,6 +106,9 @@ pub struct FinetuneOptions {
     pub out: PathBuf,
     /// A dense model to imitate.
     pub teacher: Option<PathBuf>,
+    /// A directory that keeps the teacher's logits: what is missing there is computed before the first step. It changes how
+    /// long a run takes, not what it learns.
+    pub teacher_cache: Option<PathBuf>,
     /// The parts of the loss.
     pub weights: Weights,
     /// Passes over the data.

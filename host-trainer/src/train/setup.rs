@@ -10,10 +10,9 @@ use candle_core::Device;
 use super::options::{FinetuneOptions, Pruning};
 use super::unanswerable::Unanswerable;
 use crate::calibration;
-use crate::checkpoint::{self, Parameters};
+use crate::checkpoint::Parameters;
 use crate::config::Config;
 use crate::features::{Feature, Labels, features};
-use crate::model::{BertForQuestionAnswering, Variables};
 use crate::prune::{self, Masks, Pruner, Score};
 use crate::tokenizer::Tokenizer;
 
@@ -86,33 +85,4 @@ pub(super) fn pruner(
         Score::Magnitude | Score::Taylor => Vec::new(),
     };
     Pruner::new(config, plan, inputs).map(Some)
-}
-
-/// A network to imitate.
-pub(super) fn load_teacher(
-    path: &Path,
-    student: &Config,
-    options: &FinetuneOptions,
-    device: &Device,
-) -> Result<BertForQuestionAnswering> {
-    let config = Config::read(path)?;
-    ensure!(
-        config.vocab_size == student.vocab_size,
-        "{}: the teacher's vocabulary of {} differs from the student's {}; both must share one tokenizer",
-        path.display(),
-        config.vocab_size,
-        student.vocab_size
-    );
-    let shape = |config: &Config| (config.num_hidden_layers, config.hidden_size);
-    ensure!(
-        options.weights.hidden == 0.0 || shape(&config) == shape(student),
-        "{}: the teacher's layers and hidden size {:?} differ from the student's {:?}; leave out \
-         --hidden-weight",
-        path.display(),
-        shape(&config),
-        shape(student)
-    );
-    let parameters = checkpoint::load_fine_tuned(path, &config)?;
-    let variables = Variables::frozen(&config, parameters, device)?;
-    Ok(BertForQuestionAnswering::new(&config, variables.builder())?.with_dtype(options.dtype))
 }

@@ -25,7 +25,7 @@ pub struct Unanswerable {
     files: Vec<File>,
     /// For each window of the training data: its file, the paragraph and the question's place in it.
     places: Vec<(usize, usize, usize)>,
-    /// What the windows of this epoch replaced.
+    /// What the windows of this epoch replaced, in the order of the windows.
     replaced: Vec<(usize, Feature)>,
 }
 
@@ -68,6 +68,11 @@ impl Unanswerable {
         let tokens = tokens.collect::<Result<_>>()?;
         self.files.push(File { dataset, tokens });
         Ok(())
+    }
+
+    /// Whether this window of the training data is replaced in this epoch.
+    pub fn has_replaced(&self, window: usize) -> bool {
+        self.replaced.binary_search_by_key(&window, |(replaced, _)| *replaced).is_ok()
     }
 
     /// Restores what the epoch before replaced, and draws the windows of this one. The same seed and epoch draw the

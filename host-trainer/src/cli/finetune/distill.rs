@@ -13,6 +13,10 @@ pub struct DistillArgs {
     /// A dense fine-tuned directory, or repository of the hub, to imitate
     #[arg(long, value_name = "DIR")]
     pub teacher: Option<PathBuf>,
+    /// Directory that keeps the teacher's logits, for this run and for others with the same teacher and data: the teacher
+    /// reads each window once. It takes 8 bytes for each token of the data, on the disk and in memory
+    #[arg(long, value_name = "DIR", requires = "teacher")]
+    pub teacher_cache: Option<PathBuf>,
     /// The teacher's share of the loss, 0 to 1; labels have the rest
     #[arg(long, value_name = "SHARE", default_value_t = 0.8, requires = "teacher")]
     pub distill_weight: f64,

@@ -62,6 +62,7 @@ pub fn finetune(args: &Finetune, device: &Device) -> Result<ExitCode> {
         train: args.train.clone(),
         out: args.out.clone(),
         teacher: args.distill.teacher.as_deref().map(model_directory).transpose()?,
+        teacher_cache: args.distill.teacher_cache.clone(),
         weights: args.distill.weights(args.unanswerable_rate)?,
         epochs: run.epochs,
         max_steps: run.max_steps,

@@ -16,6 +16,7 @@ use crate::quantization::Smoothing;
 use crate::train::loss::{Weights, loss};
 use crate::train::optimizer::{AdamW, Gradients};
 use crate::train::options::FinetuneOptions;
+use crate::train::teacher::Teacher;
 use crate::train::tensors;
 
 /// Where a learner begins.
@@ -42,7 +43,7 @@ pub(in crate::train) struct Learner {
     optimizer: AdamW,
     /// Nothing where the masks stay as they are.
     pruner: Option<Pruner>,
-    teacher: Option<BertForQuestionAnswering>,
+    teacher: Option<Teacher>,
     weights: Weights,
     dropout: DropoutRates,
     max_grad_norm: f64,
@@ -56,7 +57,7 @@ impl Learner {
         parameters: &Parameters,
         start: Start<'_>,
         mut pruner: Option<Pruner>,
-        teacher: Option<BertForQuestionAnswering>,
+        teacher: Option<Teacher>,
         device: &Device,
     ) -> Result<Self> {
         let dropout = options.dropout(&config);
@@ -97,17 +98,19 @@ impl Learner {
         self.network.sparsity
     }
 
-    /// Adds the gradients of `share` times the mean loss over a batch to `gradients`, and returns that part of the
-    /// loss; one that is not finite adds nothing. What dropout drops follows from `key`.
+    /// Adds the gradients of `share` times the mean loss over a batch of these windows to `gradients`, and returns that
+    /// part of the loss; one that is not finite adds nothing. What dropout drops follows from `key`. A window without a
+    /// number is none of the training data's own.
     pub(in crate::train) fn add_gradients(
         &self,
         batch: &Batch,
+        windows: &[Option<usize>],
         share: f64,
         key: u64,
         gradients: &mut Gradients,
     ) -> Result<f64> {
         let output = self.network.model.forward_training(&batch.input, self.dropout, key)?;
-        let teacher = self.teacher.as_ref().map(|teacher| teacher.forward(&batch.input)).transpose()?;
+        let teacher = self.teacher.as_ref().map(|teacher| teacher.output(batch, windows)).transpose()?;
         let loss = (loss(&output, teacher.as_ref(), batch, self.weights)? * share)?;
         let value = f64::from(loss.to_scalar::<f32>()?);
         if value.is_finite() {

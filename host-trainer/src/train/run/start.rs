@@ -24,6 +24,7 @@ use crate::train::options::{FinetuneOptions, FinetuneReport};
 use crate::train::setup;
 use crate::train::state::State;
 use crate::train::store::Store;
+use crate::train::teacher::TeacherNetwork;
 use crate::{output, pack};
 
 /// Fine-tunes as `options` say and writes a Hugging Face directory, with checkpoints on the way.
@@ -73,7 +74,7 @@ pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneR
     let teacher = options
         .teacher
         .as_deref()
-        .map(|path| setup::load_teacher(path, &config, options, device))
+        .map(|path| TeacherNetwork::load(path, &config, options, device))
         .transpose()?;
     // Nothing is written before this line.
     let mut _lock = None;
@@ -88,6 +89,11 @@ pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneR
     } else {
         None
     };
+    // Before the clock of the run starts.
+    let prepare = |teacher: TeacherNetwork| {
+        teacher.prepare(options, &data.features, data.pad, &runtime.interrupt, device)
+    };
+    let teacher = teacher.map(prepare).transpose()?;
     let log = RunLog::new(metrics, &state);
     let checkpoint = store.path(state.step);
     let start = if state.step > 0 {
@@ -142,6 +148,21 @@ fn check(options: &FinetuneOptions, runtime: &Runtime) -> Result<()> {
         "--unanswerable-rate {}: give a share from 0 to below 1",
         options.unanswerable_rate
     );
+    if options.teacher_cache.is_some() {
+        ensure!(options.teacher.is_some(), "--teacher-cache needs --teacher, whose logits it keeps");
+        let weights = &options.weights;
+        ensure!(
+            weights.hidden == 0.0,
+            "--teacher-cache keeps logits, but --hidden-weight {} needs the teacher's hidden states, a thousand times \
+             as much; leave out one of them",
+            weights.hidden
+        );
+        ensure!(
+            options.unanswerable_rate == 0.0 || weights.null_distill == 0.0,
+            "--teacher-cache holds nothing for the windows that --unanswerable-rate draws in each epoch; leave out it \
+             or --null-distill-weight"
+        );
+    }
     ensure!(
         !(runtime.device.is_cpu() && options.dtype == DType::BF16),
         "--dtype bf16: the CPU backend multiplies no bf16 matrices; leave it out, or give --device cuda"

@@ -32,6 +32,13 @@ pub(super) struct TrainingData {
     pub(super) pad: u32,
 }
 
+impl TrainingData {
+    /// Whether a window is one that was drawn for this epoch, in place of the training data's own.
+    fn is_drawn(&self, window: usize) -> bool {
+        self.unanswerable.as_ref().is_some_and(|unanswerable| unanswerable.has_replaced(window))
+    }
+}
+
 /// A run: the learner, what it learns from, and the bookkeeping.
 pub(super) struct TrainingRun<'a> {
     pub(super) options: &'a FinetuneOptions,
@@ -212,8 +219,10 @@ impl TrainingRun<'_> {
                 ensure!(fits(indices.len()), "out of memory: {} windows are over the limit", indices.len());
             }
             let batch = Batch::new(&self.data.features, indices, self.data.pad, &self.runtime.device)?;
+            let own = |&window: &usize| Some(window).filter(|&window| !self.data.is_drawn(window));
+            let windows: Vec<Option<usize>> = indices.iter().map(own).collect();
             let (share, key) = (indices.len() as f64 / of as f64, derive_key(key, number as u64));
-            let loss = self.learner.add_gradients(&batch, share, key, &mut gradients)?;
+            let loss = self.learner.add_gradients(&batch, &windows, share, key, &mut gradients)?;
             total += loss;
             if !loss.is_finite() {
                 break;
