@@ -15,7 +15,7 @@ use crate::output::{is_standard, write_atomically};
 const FILE: &str = "card.json";
 
 /// The keys that have a meaning, in the order in which they are shown. Others are kept and come after them.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 14] = [
     BASE,
     TRAINING_DATA,
     SPARSITY,
@@ -24,6 +24,8 @@ const KEYS: [&str; 12] = [
     F1,
     EVALUATED_ON,
     NULL_THRESHOLD,
+    ANSWERABLE_SLOPE,
+    ANSWERABLE_INTERCEPT,
     LICENSE,
     ATTRIBUTION,
     SOURCE,
@@ -46,6 +48,10 @@ pub const F1: &str = "f1";
 pub const EVALUATED_ON: &str = "evaluated_on";
 /// The recommended threshold for "no answer".
 pub const NULL_THRESHOLD: &str = "null_threshold";
+/// Of the logistic function that turns `null_diff` into the probability that there is an answer.
+pub const ANSWERABLE_SLOPE: &str = "answerable_slope";
+/// See [`ANSWERABLE_SLOPE`].
+pub const ANSWERABLE_INTERCEPT: &str = "answerable_intercept";
 /// The license of the weights.
 pub const LICENSE: &str = "license";
 /// Who must be named, and for what.
@@ -63,8 +69,18 @@ pub const DOC_STRIDE: &str = "doc_stride";
 pub const OF_THE_PACKER: [&str; 3] = [SPARSITY, PATTERN, CREATED_BY];
 
 /// What is true of a model no longer once it is trained further.
-const OF_THE_WEIGHTS: [&str; 8] =
-    [SPARSITY, PATTERN, EXACT_MATCH, F1, EVALUATED_ON, NULL_THRESHOLD, SOURCE, CREATED_BY];
+const OF_THE_WEIGHTS: [&str; 10] = [
+    SPARSITY,
+    PATTERN,
+    EXACT_MATCH,
+    F1,
+    EVALUATED_ON,
+    NULL_THRESHOLD,
+    ANSWERABLE_SLOPE,
+    ANSWERABLE_INTERCEPT,
+    SOURCE,
+    CREATED_BY,
+];
 
 /// Texts by key.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -141,7 +157,9 @@ impl Card {
         match key {
             SPARSITY => number(key, &value, 0.0..=1.0, "a share from 0 to 1")?,
             EXACT_MATCH | F1 => number(key, &value, 0.0..=100.0, "a percentage from 0 to 100")?,
-            NULL_THRESHOLD => number(key, &value, f64::MIN..=f64::MAX, "a number")?,
+            NULL_THRESHOLD | ANSWERABLE_SLOPE | ANSWERABLE_INTERCEPT => {
+                number(key, &value, f64::MIN..=f64::MAX, "a number")?
+            }
             MAX_SEQ_LEN | DOC_STRIDE => {
                 ensure!(value.parse::<u32>().is_ok(), "{key} {value}: give a number of tokens")
             }
@@ -211,6 +229,11 @@ impl Card {
     }
 }
 
+/// Where a key stands among the others: those with a meaning in their order, all others behind them.
+pub fn rank(key: &str) -> usize {
+    KEYS.iter().position(|&known| known == key).unwrap_or(KEYS.len())
+}
+
 fn number(key: &str, text: &str, range: core::ops::RangeInclusive<f64>, what: &str) -> Result<()> {
     ensure!(text.parse().is_ok_and(|number: f64| range.contains(&number)), "{key} {text}: give {what}");
     Ok(())
@@ -275,6 +298,7 @@ mod tests {
             (r#"{"f1": 101}"#, "f1 101: give a percentage"),
             (r#"{"exact_match": "high"}"#, "exact_match high: give a percentage"),
             (r#"{"sparsity": 80}"#, "sparsity 80: give a share"),
+            (r#"{"answerable_slope": "steep"}"#, "answerable_slope steep: give a number"),
             (r#"{"null_threshold": "NaN"}"#, "null_threshold NaN: give a number"),
             (r#"{"max_seq_len": -1}"#, "max_seq_len -1: give a number of tokens"),
             (r#"{"a:b": "c"}"#, "\"a:b\" cannot be a key"),
@@ -297,7 +321,13 @@ mod tests {
             card.entries().collect::<Vec<_>>()[..2],
             [("base", "mini"), ("training_data", "train.json")]
         );
-        for (key, value) in [("f1", "80"), ("license", "MIT"), ("sparsity", "0.5"), ("created_by", "x")] {
+        for (key, value) in [
+            ("f1", "80"),
+            ("license", "MIT"),
+            ("answerable_slope", "-1"),
+            ("sparsity", "0.5"),
+            ("created_by", "x"),
+        ] {
             card.set(key, value)?;
         }
         card.write(&next)?;

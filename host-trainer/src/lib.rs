@@ -20,6 +20,7 @@ pub mod pack;
 pub mod prune;
 pub mod quantization;
 pub mod startup;
+pub mod threshold;
 pub mod tokenizer;
 pub mod train;
 pub mod verify;

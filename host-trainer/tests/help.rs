@@ -28,7 +28,7 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn placeholders_are_of_one_manner() {
-    let all = ["finetune", "evaluate", "pack", "verify", "inspect"];
+    let all = ["finetune", "evaluate", "pack", "threshold", "verify", "inspect"];
     let whole = help(&[]);
     for command in all {
         assert!(whole.contains(command), "{command} is missing: {whole}");

@@ -5,6 +5,7 @@ mod evaluate;
 mod finetune;
 mod inspect;
 mod pack;
+mod threshold;
 mod verify;
 mod windows;
 
@@ -35,6 +36,8 @@ pub enum Command {
     Evaluate(evaluate::Evaluate),
     /// Quantize a fine-tuned directory to int8 and pack it into one file for the engine.
     Pack(pack::Pack),
+    /// Choose when a packed file should say that a passage holds no answer, and write that into it.
+    Threshold(threshold::Threshold),
     /// Compare a packed file with the directory that it was made of: EM, F1, logits, answers.
     Verify(verify::Verify),
     /// Print the shape, density and block pattern of every encoder matrix of a model directory.
@@ -61,6 +64,7 @@ pub fn run() -> ExitCode {
         Command::Finetune(args) => finetune::finetune(args, &device),
         Command::Evaluate(args) => evaluate::print_scores(args, &device).map(done),
         Command::Pack(args) => pack::pack_model(args).map(done),
+        Command::Threshold(args) => threshold::set_threshold(args).map(done),
         Command::Verify(args) => verify::print_differences(args, &device),
         Command::Inspect(args) => inspect::inspect(args).map(done),
     });

@@ -24,6 +24,7 @@ use crate::quantization::{Smoothing, halves, quantize_weights};
 use crate::tokenizer::{check_vocabulary, read_tokenizer};
 pub use calibrate::{Calibration, smoothing};
 use metadata::metadata;
+pub use metadata::with_metadata;
 use tokenizer::TokenizerSections;
 
 /// Columns of a panel of an input-block matrix: the fastest of 256, 512 and 1024 (benchmarks/RESULTS.md).
