@@ -54,30 +54,33 @@ pub(crate) fn sum_of_squares(data: &[f32]) -> f64 {
 /// Independent partial sums of [`dot`]; enough for vector code to keep its registers busy.
 const LANES: usize = 32;
 
-/// The dot product of two slices, in [`LANES`] partial sums.
+/// The dot product of two slices, in [`LANES`] partial sums. Zeros behind the values do not change a bit of it: each value
+/// goes to the sum that its place says.
 #[inline(always)]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0f32; LANES];
     let (a_main, b_main) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let tail: f32 = a_main.remainder().iter().zip(b_main.remainder()).map(|(a, b)| a * b).sum();
+    let tail = a_main.remainder().iter().zip(b_main.remainder());
     for (a, b) in a_main.zip(b_main) {
         for lane in 0..LANES {
             sums[lane] += a[lane] * b[lane];
         }
     }
-    sums.iter().sum::<f32>() + tail
+    sums.iter_mut().zip(tail).for_each(|(sum, (a, b))| *sum += a * b);
+    sums.iter().sum()
 }
 
-/// The sum of a slice, in [`LANES`] partial sums.
+/// The sum of a slice, in [`LANES`] partial sums, as [`dot`] takes them.
 #[inline(always)]
 pub(super) fn sum(a: &[f32]) -> f32 {
     let mut sums = [0.0f32; LANES];
     let main = a.chunks_exact(LANES);
-    let tail: f32 = main.remainder().iter().sum();
+    let tail = main.remainder();
     for a in main {
         for lane in 0..LANES {
             sums[lane] += a[lane];
         }
     }
-    sums.iter().sum::<f32>() + tail
+    sums.iter_mut().zip(tail).for_each(|(sum, a)| *sum += a);
+    sums.iter().sum()
 }

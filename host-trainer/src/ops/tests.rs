@@ -283,6 +283,31 @@ fn padding_keys_are_ignored() -> Result<()> {
 }
 
 #[test]
+fn padding_changes_no_bit_of_what_a_window_gets() -> Result<()> {
+    let (tokens, heads, head) = (45, 2, 32);
+    for padded in [46, 64, 77, 130] {
+        let inputs = [1, 2, 3].map(|seed| random(&[2, padded, heads * head], seed));
+        let [q, k, v] = inputs;
+        let (q, k, v) = (q?, k?, v?);
+        let bias = |len: usize, width: usize| -> Vec<f32> {
+            (0..width).map(|i| if i < len { 0.0 } else { -1e9 }).collect()
+        };
+        let both = Tensor::from_vec(
+            [bias(tokens, padded), bias(padded, padded)].concat(),
+            (2, padded),
+            &Device::Cpu,
+        )?;
+        let in_batch = super::attention(&q, &k, &v, &both, heads, None, false)?;
+        let alone = |x: &Tensor| x.narrow(0, 0, 1)?.narrow(1, 0, tokens)?.contiguous();
+        let bias = Tensor::from_vec(bias(tokens, tokens), (1, tokens), &Device::Cpu)?;
+        let expected = super::attention(&alone(&q)?, &alone(&k)?, &alone(&v)?, &bias, heads, None, false)?;
+        let bits = |x: &Tensor| -> Result<Vec<u32>> { Ok(flat(x)?.into_iter().map(f32::to_bits).collect()) };
+        assert!(bits(&alone(&in_batch)?)? == bits(&expected)?, "{padded} tokens");
+    }
+    Ok(())
+}
+
+#[test]
 fn relative_error() -> Result<()> {
     let input = random(&[2, 40, 12], 14)?;
     let target = random(&[2, 40, 12], 15)?.as_detached_tensor();
