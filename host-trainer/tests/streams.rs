@@ -150,15 +150,13 @@ fn pack_replaces_no_pipe_and_writes_through_a_link() {
     let root = workplace();
     let root = root.path();
     assert!(Command::new("mkfifo").arg(root.join("fifo")).status().expect("mkfifo").success());
-    for out in ["fifo", "/dev/null", "base"] {
+    let (other, directory) = ("not a regular file; name another", "it is a directory; name a file in it");
+    for (out, reason) in [("fifo", other), ("/dev/null", other), ("base", directory)] {
         let output =
             trainer(root, &format!("pack --model base --out {out}")).output().expect("the binary runs");
         let message = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{message}");
-        assert_eq!(
-            message.trim_end(),
-            format!("error: {out}: cannot write: not a regular file; name another")
-        );
+        assert_eq!(message.trim_end(), format!("error: {out}: cannot write: {reason}"));
     }
     std::os::unix::fs::symlink("target.bspan", root.join("link.bspan")).expect("a link");
     succeeded(&trainer(root, "pack --model base --out link.bspan").output().expect("the binary runs"));
