@@ -262,6 +262,11 @@ fn two_runs_at_once_do_not_share_a_directory() {
     let root = workplace();
     let root = root.path();
     let mut child = started(root, "out");
+    // Stopped, so that it does not end first on a busy machine; its lock stays.
+    if cfg!(unix) {
+        let stopped = Command::new("kill").args(["-STOP", &child.id().to_string()]).status();
+        assert!(stopped.expect("kill").success());
+    }
     refused(root, &format!("{FINETUNE} --out out --resume"), &["out: another run is writing to it", "--out"]);
     child.kill().expect("SIGKILL");
     child.wait().expect("it ends");
