@@ -8,9 +8,9 @@
 # Lines that clone the repository or enter its folder are left out; that has been done.
 . .ci/lib.sh
 
-# What earlier steps leave in the tree, beside compilers' output: made anew whenever it is wanted.
+# What earlier steps leave in the tree, beside what compilers and npm do: made anew whenever it is wanted.
 rm -rf fuzz/models
-others=$(git status --porcelain --ignored | grep -vxE '!! (.*/)?target/' || true)
+others=$(git status --porcelain --ignored | grep -vxE '!! (.*/)?(target|node_modules)/' || true)
 if [ -z "$others" ]; then
   echo "the tree is the last commit's: running here, so that nothing compiles twice"
 else
