@@ -42,7 +42,8 @@ pub fn run(args: &Ask) -> Result<()> {
     let withheld = outcome.null_diff > decoding.options.null_threshold;
     ensure!(
         outcome.null_diff.is_finite() && (withheld || outcome.answers > 0),
-        "{source}: the numbers of the model overflow; pack it again from a checkpoint that `blockspan-trainer evaluate` answers with"
+        "{source}: the numbers of the model overflow; pack it again from a checkpoint that `blockspan-trainer \
+         evaluate` answers with"
     );
 
     // The file's recommendation only tells people how to take an answer; programs have `answerable`.
