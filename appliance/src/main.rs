@@ -2,6 +2,7 @@
 //! tokenizes.
 #![deny(unsafe_code)]
 
+mod answering;
 mod ask;
 mod bench;
 mod card;

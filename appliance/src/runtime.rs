@@ -8,7 +8,7 @@ use blockspan_engine::format::Config;
 use blockspan_engine::{AnswerOptions, Isa, Kernels, MAX_THREADS, Model, Parallel, Runtime, ThreadPool};
 use blockspan_reader::{BuildError, cores};
 
-use crate::cli::{DecodingArgs, RuntimeArgs};
+use crate::cli::DecodingArgs;
 
 /// Overrides the choice of the instruction set, as `--isa` does; `--isa` wins.
 const ISA_VARIABLE: &str = "BLOCKSPAN_ISA";
@@ -20,13 +20,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// What the arguments and the environment ask for, else the fastest kernels on all cores.
-    pub fn new(args: &RuntimeArgs) -> Result<Self> {
-        Self::with(args.isa.as_deref(), args.threads)
-    }
-
-    /// As [`new`](Self::new).
-    pub fn with(isa: Option<&str>, threads: Option<usize>) -> Result<Self> {
+    /// What the options and the environment ask for, else the fastest kernels on all cores.
+    pub fn new(isa: Option<&str>, threads: Option<usize>) -> Result<Self> {
         let (kernels, threads) = (kernels(isa)?, threads_or_cores(threads));
         let pool = ThreadPool::new(threads).map_err(|error| no_threads(threads, &error))?;
         Ok(Self { kernels, pool })

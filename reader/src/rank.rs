@@ -42,11 +42,34 @@ pub struct RankedAnswer {
     pub answer: Answer,
 }
 
+impl RankOptions {
+    /// How each document is answered, for programs that hand the jobs in themselves and give what comes of them to
+    /// [`Ranking::add`].
+    ///
+    /// # Errors
+    /// [`engine::Error::InvalidOption`].
+    pub fn job_options(&self) -> Result<Options, engine::Error> {
+        let refuse = |name, allowed| Err(engine::Error::InvalidOption { name, allowed });
+        if self.top_k == 0 {
+            return refuse("top_k", "at least 1");
+        }
+        self.answer.check()?;
+        if !(1..=self.answer.n_best).contains(&self.per_document) {
+            return refuse("per_document", "1 to n_best");
+        }
+        let decoding = Decoding::RunQa(self.answer);
+        Ok(Options { top_k: self.per_document, max_seq_len: self.max_seq_len, decoding })
+    }
+}
+
 /// The best answers of many documents.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
     /// Best first. Equal margins are in the order of the documents.
     pub answers: Vec<RankedAnswer>,
+    /// The least [`Reply::null_diff`] of all documents: how far "no answer" is ahead where it is ahead the least. Minus
+    /// the best answer's margin, if there is one; infinite if no document was read.
+    pub null_diff: f32,
     /// How many documents there were.
     pub documents: usize,
     /// Windows that all of them took.
@@ -71,40 +94,50 @@ impl Reader {
         D: IntoIterator,
         D::Item: Into<Arc<str>>,
     {
-        let refuse = |name, allowed| Err(engine::Error::InvalidOption { name, allowed }.into());
-        if options.top_k == 0 {
-            return refuse("top_k", "at least 1");
-        }
-        options.answer.check()?;
-        if !(1..=options.answer.n_best).contains(&options.per_document) {
-            return refuse("per_document", "1 to n_best");
-        }
+        let job_options = options.job_options()?;
         let question: Arc<str> = question.into();
-        let job_options = Options {
-            top_k: options.per_document,
-            max_seq_len: options.max_seq_len,
-            decoding: Decoding::RunQa(options.answer),
-        };
         let jobs =
             documents.into_iter().map(|document| Job::new(Arc::clone(&question), document).with(job_options));
         let mut ranking = Ranking::default();
-        for (document, reply) in self.answer_many(jobs).enumerate() {
-            ranking.documents += 1;
-            match reply {
-                Ok(reply) => ranking.add(document, reply, options.top_k),
-                Err(error @ Error::Engine(engine::Error::EmptyPassage | engine::Error::TextTooLong)) => {
-                    ranking.unread.push((document, error));
-                }
-                Err(error) => return Err(error),
-            }
+        for reply in self.answer_many(jobs) {
+            ranking.add(reply, options.top_k)?;
         }
         Ok(ranking)
     }
 }
 
+impl Default for Ranking {
+    /// That of no document.
+    fn default() -> Self {
+        Self { answers: Vec::new(), null_diff: f32::INFINITY, documents: 0, windows: 0, unread: Vec::new() }
+    }
+}
+
 impl Ranking {
-    fn add(&mut self, document: usize, reply: Reply, top_k: usize) {
+    /// What came of the next document; of all answers, the `top_k` best stay.
+    ///
+    /// # Errors
+    /// What is wrong with the question or the options; what is wrong with the document is in
+    /// [`unread`](Self::unread).
+    pub fn add(&mut self, reply: Result<Reply, Error>, top_k: usize) -> Result<(), Error> {
+        let document = self.documents;
+        self.documents += 1;
+        match reply {
+            Ok(reply) => self.insert(document, reply, top_k),
+            Err(error @ Error::Engine(engine::Error::EmptyPassage | engine::Error::TextTooLong)) => {
+                self.unread.push((document, error));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, document: usize, reply: Reply, top_k: usize) {
         self.windows += reply.windows;
+        // A damaged model's null difference may be no number; that shows, and is not passed over.
+        if reply.null_diff < self.null_diff || reply.null_diff.is_nan() {
+            self.null_diff = reply.null_diff;
+        }
         let [null_start, null_end] = reply.null_logits;
         for answer in reply.answers {
             let margin = answer.start_logit + answer.end_logit - (null_start + null_end);

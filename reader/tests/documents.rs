@@ -44,6 +44,7 @@ fn documents_are_ranked_by_how_far_the_answer_is_ahead_of_none() {
     let empty = "the passage is empty; give a text to find the answer in".to_owned();
     assert_eq!(unread, [(1, empty.clone()), (4, empty)]);
     assert!(ranking.windows > 6);
+    assert_eq!(ranking.null_diff, -ranking.answers[0].margin);
     for pair in ranking.answers.windows(2) {
         assert!(pair[0].margin >= pair[1].margin);
     }

@@ -20,8 +20,8 @@ pub fn run(args: &Bench) -> Result<()> {
     check_not_stdin(args.model.as_deref(), "the model is opened several times; name a file")?;
     let isa = args.isa.as_deref();
     let machines = match args.threads.as_slice() {
-        [] => vec![Machine::with(isa, None)?],
-        threads => threads.iter().map(|&n| Machine::with(isa, Some(n))).collect::<Result<_>>()?,
+        [] => vec![Machine::new(isa, None)?],
+        threads => threads.iter().map(|&n| Machine::new(isa, Some(n))).collect::<Result<_>>()?,
     };
     let source = ModelSource::open(args.model.as_deref())?;
     let model = source.parse()?;

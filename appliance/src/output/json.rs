@@ -1,22 +1,31 @@
-//! The stable JSON of `ask` and `tokenize`; `README.md` documents it field by field.
+//! The stable JSON of `ask` and of whatever answers in its shape, and of `tokenize`; `README.md` documents it field by
+//! field.
 
 use anyhow::Result;
+use blockspan_engine::Model;
 use blockspan_engine::tokenizer::{Tokenizer, Tokens};
+use blockspan_reader::{Answer, Ranking, Reply};
 use blockspan_squad::printable_json;
 use serde::Serialize;
+use serde_json::Value;
 
-use super::Reply;
-
-/// The order of the fields is part of the promise.
+/// A question and its answers: `ask --json`. The order of the fields is part of the promise.
 #[derive(Serialize)]
-struct Object<'a> {
+pub struct Object<'a> {
+    /// Where there are many questions: which it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a Value>,
     question: &'a str,
     answers: Vec<Item<'a>>,
     null_diff: f32,
     #[serde(skip_serializing_if = "Option::is_none")]
     answerable: Option<f32>,
+    /// Documents that cannot be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<Unread<'a>>,
 }
 
+/// An answer.
 #[derive(Serialize)]
 struct Item<'a> {
     text: &'a str,
@@ -27,22 +36,95 @@ struct Item<'a> {
     score: f32,
     start_logit: f32,
     end_logit: f32,
+    start_utf16: usize,
+    end_utf16: usize,
+    #[serde(flatten)]
+    document: Option<InDocument<'a>>,
 }
 
-/// One object on one line.
-pub fn reply(reply: &Reply<'_>) -> Result<String> {
-    let answers = reply.answers.iter().map(|answer| Item {
-        text: reply.text_of(answer),
-        start: answer.start,
-        end: answer.end,
-        start_char: answer.start_char,
-        end_char: answer.end_char,
-        score: answer.score,
-        start_logit: answer.start_logit,
-        end_logit: answer.end_logit,
-    });
-    let &Reply { question, null_diff, answerable, .. } = reply;
-    line(&Object { question, answers: answers.collect(), null_diff, answerable })
+/// Where the answer stands, if that may be one of several documents.
+#[derive(Serialize)]
+struct InDocument<'a> {
+    #[serde(flatten)]
+    name: &'a DocumentName,
+    margin: f32,
+}
+
+/// What a document is called, and what its sender said of it.
+#[derive(Serialize)]
+pub struct DocumentName {
+    /// Its id.
+    pub document: Value,
+    /// Given back as it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meta: Option<Value>,
+}
+
+/// A document that has no answer because it cannot be read.
+#[derive(Serialize)]
+struct Unread<'a> {
+    document: &'a Value,
+    error: String,
+}
+
+impl<'a> Object<'a> {
+    /// The answers from one passage. [`line`] makes of it what `ask --json` prints.
+    pub fn new(id: Option<&'a Value>, question: &'a str, reply: &'a Reply, model: &Model<'_>) -> Self {
+        let answers = reply.answers.iter().map(|answer| Item::new(answer, None)).collect();
+        let null_diff = reply.null_diff;
+        Self {
+            id,
+            question,
+            answers,
+            null_diff,
+            answerable: answerable(model, null_diff),
+            unread: Vec::new(),
+        }
+    }
+
+    #[allow(dead_code, reason = "for `batch` and `serve`, which come next")]
+    /// The answers from several documents, which are named in the order of the ranking's numbers.
+    pub fn ranked(
+        id: Option<&'a Value>,
+        question: &'a str,
+        ranking: &'a Ranking,
+        names: &'a [DocumentName],
+        model: &Model<'_>,
+    ) -> Self {
+        let answers = ranking.answers.iter().map(|ranked| {
+            let document = names.get(ranked.document);
+            Item::new(&ranked.answer, document.map(|name| InDocument { name, margin: ranked.margin }))
+        });
+        let unread = ranking.unread.iter().filter_map(|(document, error)| {
+            Some(Unread { document: &names.get(*document)?.document, error: error.to_string() })
+        });
+        let null_diff = ranking.null_diff;
+        let answerable = answerable(model, null_diff);
+        Self { id, question, answers: answers.collect(), null_diff, answerable, unread: unread.collect() }
+    }
+}
+
+impl<'a> Item<'a> {
+    fn new(answer: &'a Answer, document: Option<InDocument<'a>>) -> Self {
+        Self {
+            text: &answer.text,
+            start: answer.start,
+            end: answer.end,
+            start_char: answer.start_char,
+            end_char: answer.end_char,
+            score: answer.score,
+            start_logit: answer.start_logit,
+            end_logit: answer.end_logit,
+            start_utf16: answer.start_utf16,
+            end_utf16: answer.end_utf16,
+            document,
+        }
+    }
+}
+
+/// The probability that there is an answer, where the model's file has what it follows from.
+pub fn answerable(model: &Model<'_>, null_diff: f32) -> Option<f32> {
+    model.answerable().map(|fitted| fitted.probability(null_diff))
 }
 
 /// Any value as JSON on one line, in which nothing can steer a terminal.

@@ -7,14 +7,13 @@ pub mod text;
 use std::io::{self, Write};
 
 use anyhow::{Result, anyhow};
-use blockspan_engine::Answer;
+use blockspan_reader::Answer;
 
 pub use blockspan_squad::{printable, printable_lines};
 pub use new_file::NewFile;
 
-/// What came of a question.
+/// What came of a question, for people.
 pub struct Reply<'a> {
-    pub question: &'a str,
     pub passage: &'a str,
     /// Best first.
     pub answers: &'a [Answer],
@@ -25,13 +24,6 @@ pub struct Reply<'a> {
     pub recommended: Option<f32>,
     /// The probability that the passage holds an answer, where the model's file has what it follows from.
     pub answerable: Option<f32>,
-}
-
-impl<'a> Reply<'a> {
-    /// The text of an answer.
-    fn text_of(&self, answer: &Answer) -> &'a str {
-        self.passage.get(answer.start..answer.end).unwrap_or_default()
-    }
 }
 
 /// Prints on stdout. A reader that has gone away is no error.

@@ -4,7 +4,7 @@ use core::fmt::Write;
 use core::ops::Range;
 use std::io::IsTerminal;
 
-use blockspan_engine::Answer;
+use blockspan_reader::Answer;
 
 use super::{Reply, printable};
 
@@ -48,7 +48,7 @@ pub fn reply(reply: &Reply<'_>, marks: Marks) -> String {
     let mut out = String::new();
     let guesses = guessed(reply, &mut out);
     for (rank, answer) in (1..).zip(reply.answers) {
-        let text = reply.text_of(answer).split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = answer.text.split_whitespace().collect::<Vec<_>>().join(" ");
         if rank > 1 {
             out.push('\n');
         }
@@ -81,7 +81,7 @@ fn guessed(reply: &Reply<'_>, out: &mut String) -> bool {
 }
 
 fn details(out: &mut String, passage: &str, answer: &Answer, marks: Marks) {
-    let Answer { start, end, start_char, end_char, score, .. } = *answer;
+    let &Answer { start, end, start_char, end_char, score, .. } = answer;
     put(out, format_args!("  score {score:.4}, bytes {start}..{end}, characters {start_char}..{end_char}\n"));
     let lines = excerpt(passage, start..end);
     let width = lines.last().map_or(1, |line| line.number.to_string().len());
@@ -153,7 +153,7 @@ fn tail_cut(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{AROUND, Line, Marks, Reply, excerpt, head_cut, reply, tail_cut};
-    use blockspan_engine::Answer;
+    use blockspan_reader::Answer;
 
     #[test]
     fn an_answer_is_shown_in_its_lines() {
@@ -184,7 +184,6 @@ mod tests {
 
     fn nothing(passage: &str) -> Reply<'_> {
         Reply {
-            question: "q",
             passage,
             answers: &[],
             null_diff: 1.5,
@@ -205,7 +204,9 @@ mod tests {
     fn what_steers_the_terminal_or_reorders_text_is_spelt_out() {
         let passage = "\u{feff}a \u{202e}x\u{2066} \x1b[31mred\x07 \u{9b}b";
         let at = |part: &str| passage.find(part).unwrap();
-        let answers = [Answer { start: at("\x1b"), end: at("\x07") + 1, ..Answer::default() }];
+        let (start, end) = (at("\x1b"), at("\x07") + 1);
+        let text = passage[start..end].to_owned();
+        let answers = [Answer { text, start, end, ..Answer::default() }];
         let shown = reply(&Reply { answers: &answers, ..nothing(passage) }, Marks::BRACKETS);
         let mut lines = shown.lines();
         assert_eq!(lines.next(), Some("<U+001B>[31mred<U+0007>"));

@@ -23,8 +23,7 @@ fn the_json_is_one_line_with_its_fields_in_the_documented_order() {
     let line = stdout(&blockspan(&args).output().unwrap());
     assert_eq!(line.matches('\n').count(), 1);
     assert!(line.ends_with('\n'));
-    let answer =
-        r#"{"text": ,"start": ,"end": ,"start_char": ,"end_char": ,"score": ,"start_logit": ,"end_logit": }"#;
+    let answer = r#"{"text": ,"start": ,"end": ,"start_char": ,"end_char": ,"score": ,"start_logit": ,"end_logit": ,"start_utf16": ,"end_utf16": }"#;
     let expected = format!(r#"{{"question": ,"answers": [{answer},{answer},{answer}],"null_diff": }}"#);
     assert_eq!(skeleton(&line), skeleton(&expected));
 
@@ -66,8 +65,9 @@ fn skeleton(json: &str) -> String {
 }
 
 #[test]
-fn offsets_count_bytes_and_characters_of_the_passage() {
+fn offsets_count_bytes_characters_and_utf16_of_the_passage() {
     let characters: Vec<char> = UNICODE.chars().collect();
+    let units: Vec<u16> = UNICODE.encode_utf16().collect();
     for question in ["Who painted the façade?", "Where is the Café?", "What is in Αθήνα?", "😀?"] {
         let object = ask(question, UNICODE, &["--top-k", "20"]);
         let answers = object["answers"].as_array().unwrap();
@@ -78,6 +78,8 @@ fn offsets_count_bytes_and_characters_of_the_passage() {
             assert!(!text.is_empty());
             assert_eq!(text, &UNICODE[at("start")..at("end")]);
             assert_eq!(text, characters[at("start_char")..at("end_char")].iter().collect::<String>());
+            let units = &units[at("start_utf16")..at("end_utf16")];
+            assert_eq!(text, String::from_utf16(units).unwrap());
         }
     }
 }
