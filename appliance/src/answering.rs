@@ -1,7 +1,11 @@
 //! What every command that answers says of a question that has no answer.
 
 use anyhow::{Result, anyhow, bail};
-use blockspan_reader::{Error, Reply, engine};
+use blockspan_reader::{Error, Ranking, Reply, engine};
+
+/// Of a model that is damaged, or was never any good.
+const OVERFLOW: &str = "the numbers of the model overflow; pack it again from a checkpoint that `blockspan-trainer \
+                        evaluate` answers with";
 
 /// The error with the options that help.
 pub fn remedy(error: Error) -> anyhow::Error {
@@ -25,8 +29,13 @@ pub fn check_numbers(reply: &Reply, null_threshold: f32) -> Result<()> {
     if reply.null_diff.is_finite() && (withheld || !reply.answers.is_empty()) {
         return Ok(());
     }
-    bail!(
-        "the numbers of the model overflow; pack it again from a checkpoint that `blockspan-trainer evaluate` answers \
-         with"
-    )
+    bail!(OVERFLOW)
+}
+
+/// As [`check_numbers`], for several documents.
+pub fn check_ranking(ranking: &Ranking) -> Result<()> {
+    if ranking.null_diff.is_finite() || ranking.unread.len() == ranking.documents {
+        return Ok(());
+    }
+    bail!(OVERFLOW)
 }

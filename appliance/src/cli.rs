@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use blockspan_engine::MAX_THREADS;
 use blockspan_engine::span::MAX_N_BEST;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod examples;
 
@@ -20,6 +20,8 @@ pub struct Cli {
 pub enum Command {
     /// Answer a question from a passage (--context, --context-file, or standard input).
     Ask(Ask),
+    /// Answer the questions of files: JSON Lines, SQuAD, CSV or TSV in, JSON Lines out.
+    Batch(Batch),
     /// Print EM and F1 of a packed model over a SQuAD file.
     Eval(Eval),
     /// Show what a packed model holds: shape, metadata, sections, density, sizes.
@@ -56,6 +58,45 @@ pub struct Ask {
     pub decoding: DecodingArgs,
     #[command(flatten)]
     pub runtime: RuntimeArgs,
+}
+
+#[derive(Args)]
+#[command(after_help = examples::BATCH)]
+pub struct Batch {
+    /// Questions with their passages; - is standard input.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// What the files hold [default: by the file's name, .json, .csv or .tsv; else JSON Lines].
+    #[arg(long, value_name = "NAME")]
+    pub format: Option<Format>,
+    /// Write the answers here; the file is FILE.partial until it is complete [default: standard output].
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Go on after the last complete line of --out, if a run was stopped.
+    #[arg(long)]
+    pub resume: bool,
+    /// Compare the answers in every bit with those that were recorded here; without --out nothing else is printed.
+    #[arg(long, value_name = "FILE")]
+    pub expect: Option<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// How many answers to give, best first.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = up_to::<MAX_N_BEST>)]
+    pub top_k: usize,
+    /// How many of them may come from the same document, where a question has several.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = up_to::<MAX_N_BEST>)]
+    pub per_document: usize,
+    /// Give answers whatever null_diff is, which is so without --null-threshold, too.
+    #[arg(long, conflicts_with = "null_threshold")]
+    pub always_answer: bool,
+    #[command(flatten)]
+    pub decoding: DecodingArgs,
+    /// How many questions are answered at the same time [default: one for each core].
+    #[arg(long, value_name = "N", value_parser = up_to::<1024>, help_heading = "Machine")]
+    pub sessions: Option<usize>,
+    /// Instruction set, as for ask [default: the variable BLOCKSPAN_ISA, else the fastest that this machine has].
+    #[arg(long, value_name = "NAME", help_heading = "Machine")]
+    pub isa: Option<String>,
 }
 
 #[derive(Args)]
@@ -194,6 +235,19 @@ pub struct RuntimeArgs {
     /// same for each [default: the variable BLOCKSPAN_ISA, else the fastest that this machine has].
     #[arg(long, value_name = "NAME")]
     pub isa: Option<String>,
+}
+
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// JSON Lines: an object on each line
+    Jsonl,
+    /// SQuAD, or records of Hugging Face datasets, read as a whole
+    Squad,
+    /// Columns separated by commas, named in the first row
+    Csv,
+    /// Columns separated by tabs, named in the first row
+    Tsv,
 }
 
 /// A whole number from 1 to `MOST`.

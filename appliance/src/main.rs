@@ -1,13 +1,15 @@
-//! `blockspan`: answers questions from a passage, scores a packed model, shows what is in its file, times it;
+//! `blockspan`: answers questions from a passage, or many from files; scores a packed model, shows what is in its file, times it;
 //! tokenizes.
 #![deny(unsafe_code)]
 
 mod answering;
 mod ask;
+mod batch;
 mod bench;
 mod card;
 mod cli;
 mod command_line;
+mod compare;
 mod encoding;
 mod eval;
 mod inspect;
@@ -31,14 +33,15 @@ fn main() -> ExitCode {
         Err(status) => return status,
     };
     let result = match cli.command {
-        Command::Ask(args) => ask::run(&args),
-        Command::Eval(args) => eval::run(&args),
-        Command::Inspect(args) => inspect::run(&args),
-        Command::Bench(args) => bench::run(&args),
-        Command::Tokenize(args) => tokenize::run(&args),
+        Command::Ask(args) => ask::run(&args).map(|()| 0),
+        Command::Batch(args) => batch::run(&args),
+        Command::Eval(args) => eval::run(&args).map(|()| 0),
+        Command::Inspect(args) => inspect::run(&args).map(|()| 0),
+        Command::Bench(args) => bench::run(&args).map(|()| 0),
+        Command::Tokenize(args) => tokenize::run(&args).map(|()| 0),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => ExitCode::from(status),
         Err(error) => {
             output::note(&format!("error: {error:#}"));
             ExitCode::from(BAD_INPUT)

@@ -47,7 +47,9 @@ impl Passage {
             return Ok(Self { text: text.clone(), origin: Origin::Argument });
         }
         let (origin, bytes) = match &args.context_file {
-            Some(path) if !is_stdin(path) => (Origin::File(path.clone()), File::open(path).and_then(read)),
+            Some(path) if !is_stdin(path) => {
+                return Ok(Self { text: read_file(path)?, origin: Origin::File(path.clone()) });
+            }
             None if io::stdin().is_terminal() => {
                 bail!("no passage: give --context TEXT or --context-file FILE, or pipe the text in")
             }
@@ -59,6 +61,14 @@ impl Passage {
         let text = utf8(bytes).with_context(|| origin.to_string())?;
         Ok(Self { text, origin })
     }
+}
+
+/// The text of a file.
+pub fn read_file(path: &Path) -> Result<String> {
+    let bytes = File::open(path).and_then(read).map_err(|error| {
+        anyhow!("{}: cannot read the passage: {error}; name a file of plain text", path.display())
+    })?;
+    utf8(bytes).with_context(|| path.display().to_string())
 }
 
 /// All bytes, up to one more than the engine takes, so that a device without an end is refused and not read for ever.

@@ -8,6 +8,11 @@ pub const ASK: &str = r#"Examples:
   blockspan ask --context-file report.txt --top-k 3 --json "Who signed the contract?"
   cat report.txt | blockspan ask "Who signed the contract?""#;
 
+pub const BATCH: &str = "Examples:
+  blockspan batch questions.jsonl --out answers.jsonl
+  blockspan batch questions.jsonl --expect answers.jsonl
+  cat questions.jsonl | blockspan batch - --top-k 3";
+
 pub const EVAL: &str = "Example:
   blockspan eval --model model.bspan dev.json --predictions predictions.json";
 

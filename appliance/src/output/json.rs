@@ -82,7 +82,6 @@ impl<'a> Object<'a> {
         }
     }
 
-    #[allow(dead_code, reason = "for `batch` and `serve`, which come next")]
     /// The answers from several documents, which are named in the order of the ranking's numbers.
     pub fn ranked(
         id: Option<&'a Value>,

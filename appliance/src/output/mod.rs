@@ -2,6 +2,7 @@
 
 pub mod json;
 mod new_file;
+mod partial_file;
 pub mod text;
 
 use std::io::{self, Write};
@@ -11,6 +12,7 @@ use blockspan_reader::Answer;
 
 pub use blockspan_squad::{printable, printable_lines};
 pub use new_file::NewFile;
+pub use partial_file::PartialFile;
 
 /// What came of a question, for people.
 pub struct Reply<'a> {

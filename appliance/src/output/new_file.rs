@@ -46,6 +46,11 @@ impl NewFile {
         self.target.is_none()
     }
 
+    /// Where the file will be; none for standard output.
+    pub fn into_target(self) -> Option<PathBuf> {
+        self.target
+    }
+
     /// Writes the file.
     pub fn write(self, text: &str) -> Result<()> {
         let Some(target) = &self.target else { return print(text) };

@@ -100,7 +100,7 @@ pub fn ask(question: &str, passage: &str, more: &[&str]) -> Value {
 }
 
 /// With one of these a message tells what to do.
-const REMEDIES: [&str; 20] = [
+const REMEDIES: [&str; 21] = [
     "ask ",
     "convert ",
     "copy ",
@@ -114,6 +114,7 @@ const REMEDIES: [&str; 20] = [
     "pack ",
     "pipe ",
     "raise ",
+    "remove ",
     "save ",
     "send ",
     "shorten ",

@@ -2,6 +2,10 @@
 
 mod answerable;
 mod ask;
+mod batch;
+mod batch_expect;
+mod batch_input;
+mod batch_resume;
 mod bench;
 mod common;
 mod eval;

@@ -1,0 +1,116 @@
+//! Items that are being answered, in order.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use blockspan_reader::{Error, Job, Options, RankOptions, Ranking, Reader, Reply, Ticket, engine};
+
+use super::item::{Item, Text};
+
+/// Items for each session that are ahead of the answers written.
+const AHEAD: usize = 4;
+
+/// Bytes of questions and passages above which no further item is taken.
+const MOST_BYTES: usize = 1 << 26;
+
+/// What came of an item.
+pub enum Outcome {
+    Reply(Result<Reply, Error>),
+    Ranking(Result<Ranking, Error>),
+    /// Why it could not be asked.
+    Bad(String),
+}
+
+/// Items in the order of the input, each with the jobs that answer it.
+pub struct Window<'r> {
+    reader: &'r Reader,
+    options: Options,
+    /// For each of several documents.
+    document_options: Options,
+    /// The most answers from all of them.
+    top_k: usize,
+    pending: VecDeque<Pending>,
+    bytes: usize,
+}
+
+struct Pending {
+    item: Item,
+    /// Jobs that have no reply yet: one, or one for each document left.
+    tickets: VecDeque<Ticket>,
+    /// What came of it so far.
+    outcome: Option<Outcome>,
+    bytes: usize,
+}
+
+impl<'r> Window<'r> {
+    pub fn new(reader: &'r Reader, options: Options, rank: RankOptions) -> Result<Self, engine::Error> {
+        let (document_options, top_k) = (rank.job_options()?, rank.top_k);
+        Ok(Self { reader, options, document_options, top_k, pending: VecDeque::new(), bytes: 0 })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Whether another item should be added.
+    pub fn has_room(&self) -> bool {
+        self.is_empty() || self.pending.len() < AHEAD * self.reader.sessions() && self.bytes < MOST_BYTES
+    }
+
+    /// Begins to answer an item.
+    pub fn add(&mut self, mut item: Item) {
+        let mut tickets = VecDeque::new();
+        let mut outcome = None;
+        let mut bytes = 0;
+        let mut submit = |question: &Arc<str>, passage: &Arc<str>, options| {
+            let job = Job::new(Arc::clone(question), Arc::clone(passage)).with(options);
+            tickets.push_back(self.reader.submit(job));
+        };
+        match &mut item.asked {
+            Ok(asked) => {
+                bytes = asked.bytes();
+                match &mut asked.text {
+                    Text::Passage(passage) => submit(&asked.question, passage, self.options),
+                    Text::Documents(documents) => {
+                        let texts = documents.texts.drain(..);
+                        texts.for_each(|text| submit(&asked.question, &text, self.document_options));
+                        outcome = Some(Outcome::Ranking(Ok(Ranking::default())));
+                    }
+                }
+            }
+            Err(error) => outcome = Some(Outcome::Bad(core::mem::take(error))),
+        }
+        self.bytes += bytes;
+        self.pending.push_back(Pending { item, tickets, outcome, bytes });
+    }
+
+    /// Waits for what comes of the first item, but not longer than `limit`, if there is one. Nothing if the window is
+    /// empty or the time is up.
+    pub fn next(&mut self, limit: Option<Duration>) -> Option<(Item, Outcome)> {
+        let first = self.pending.front_mut()?;
+        while let Some(ticket) = first.tickets.front_mut() {
+            let reply = match limit {
+                Some(limit) => {
+                    let reply = ticket.wait_for(limit)?;
+                    first.tickets.pop_front();
+                    reply
+                }
+                None => first.tickets.pop_front()?.wait(),
+            };
+            match &mut first.outcome {
+                Some(Outcome::Ranking(Ok(ranking))) => {
+                    if let Err(error) = ranking.add(reply, self.top_k) {
+                        // The same is wrong for the other documents.
+                        first.tickets.clear();
+                        first.outcome = Some(Outcome::Ranking(Err(error)));
+                    }
+                }
+                outcome => *outcome = Some(Outcome::Reply(reply)),
+            }
+        }
+        let Pending { item, outcome, bytes, .. } = self.pending.pop_front()?;
+        self.bytes -= bytes;
+        Some((item, outcome?))
+    }
+}
