@@ -1,21 +1,26 @@
 #!/usr/bin/env python3
 """blockspan beside its peers, in one run on this machine.
 
-    python3 benchmarks/compare.py --work-dir DIR [--shape large|minilm] [--tokens 384] [--threads 2]
+    python3 benchmarks/compare.py --work-dir DIR [--shape large|minilm] [--tokens 48,128,384] [--threads 1,2]
         [--rounds 3] [--repeat 7] [--peers NAME ...] [--accept-deepsparse-license] [--prepare]
         [--json FILE] [--plot FILE.svg]
 
 Installs the peers at fixed versions into DIR, makes the model (fixtures/make_large.py) and every form of it that a
-peer wants, packs it, and times all of them: batch 1, exactly --tokens tokens, no padding. Each round starts every
-one anew, in turn, and every other round in reverse order; the table has the medians over all rounds. What is in DIR
-already is used again, so a second run starts at once; --prepare ends before the first round. A peer that cannot be
-installed or run is named and left out. Needs Python 3.11, cargo, 15 GB of disk and 6 GB of memory.
+peer wants, packs it, and times all of them at each length and number of threads: batch 1, no padding. Each round
+starts every one anew, in turn, and every other round in reverse order. What is in DIR already is used again, so a
+second run starts at once; --prepare ends before the first round. A peer that cannot be installed or run is named and
+left out. Needs Python 3.11, cargo, 15 GB of disk and 6 GB of memory.
+
+The table has minima and medians over all rounds and the ratios of both to blockspan's. The ratio of minima is the one
+to state: a disturbance makes times longer, never shorter. If the medians of blockspan's own rounds lie more than 10 %
+apart, the machine was not quiet: the table says so, no picture is drawn, and the exit status is 3.
 
 DeepSparse is closed software for evaluation only and is installed with --accept-deepsparse-license alone; read its
 license first (Neural Magic DeepSparse Community License).
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -38,6 +43,10 @@ LOGITS = ["--release", "--locked", "-p", "blockspan-engine", "--features", "std"
 
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+# How far apart the medians of blockspan's rounds may lie in a run that counts.
+QUIET = 0.10
 
 
 class Failed(Exception):
@@ -63,7 +72,6 @@ class Bench:
         self.args, self.work = args, args.work_dir.resolve()
         self.work.mkdir(parents=True, exist_ok=True)
         self.hf = args.hf.resolve() if args.hf else self.work / f"{args.shape}-standin"
-        self.models = self.work / f"{self.hf.name}-{args.tokens}"
         self.packed = self.work / f"{self.hf.name}.bspan"
         self.rten = self.work / "rten" / "bin" / "rten"
         self.blockspan = args.blockspan
@@ -116,9 +124,13 @@ class Bench:
     def target() -> Path:
         return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
 
-    def command(self, action: str, peer: str, *more) -> list:
+    def models(self, tokens: int) -> Path:
+        """Where the peers' forms of the model for this length are."""
+        return self.work / f"{self.hf.name}-{tokens}"
+
+    def command(self, action: str, peer: str, tokens: int, *more) -> list:
         python = self.python(environment(peer))
-        places = ["--hf", self.hf, "--models", self.models, "--tokens", self.args.tokens, "--rten", self.rten]
+        places = ["--hf", self.hf, "--models", self.models(tokens), "--tokens", tokens, "--rten", self.rten]
         return [python, "-W", "ignore", HERE / "peers.py", action, peer, *places, *more]
 
     def prepare(self, peer: str) -> None:
@@ -126,29 +138,30 @@ class Bench:
         if peer.startswith("rten"):
             self.install_rten()
         file = PEERS[peer][0]
-        if file and not (self.models / file).exists():
-            say(f"making {file} for {peer}")
-            # DeepSparse's environment runs models, the peers' makes them.
-            run([self.python("peers"), *self.command("make", peer)[1:]])
+        for tokens in self.args.tokens:
+            if file and not (self.models(tokens) / file).exists():
+                say(f"making {file} of {tokens} tokens for {peer}")
+                # DeepSparse's environment runs models, the peers' makes them.
+                run([self.python("peers"), *self.command("make", peer, tokens)[1:]])
         self.python(environment(peer))
 
     # ------------------------------------------------------------------------------------------- measurement
 
-    def time(self, name: str) -> dict:
-        threads, repeat = self.args.threads, self.args.repeat
+    def time(self, name: str, tokens: int, threads: int) -> dict:
+        repeat = self.args.repeat
         if name != OURS:
-            out = run(self.command("run", name, "--threads", threads, "--repeat", repeat))
+            out = run(self.command("run", name, tokens, "--threads", threads, "--repeat", repeat))
             return json.loads(out.splitlines()[-1])
-        more = ["--tokens", self.args.tokens, "--threads", threads, "--repeat", repeat, "--json"]
+        more = ["--tokens", tokens, "--threads", threads, "--repeat", repeat, "--json"]
         report = json.loads(run([self.blockspan, "bench", "--model", self.packed, *more]))
-        return {"times_ms": report["runs"][0]["times_ms"], "logits": self.logits(), "report": report}
+        return {"times_ms": report["runs"][0]["times_ms"], "logits": self.logits(tokens), "report": report}
 
-    def logits(self) -> list | None:
+    def logits(self, tokens: int) -> list | None:
         """blockspan's for the peers' input, if the example was built beside the command."""
         example = self.blockspan.parent / "examples" / "logits"
         if not example.exists():
             return None
-        line = " ".join(f"{token}:{segment}" for token, segment in zip(*fixed_tokens(self.args.tokens)))
+        line = " ".join(f"{token}:{segment}" for token, segment in zip(*fixed_tokens(tokens)))
         return [float(word) for word in run([example, self.packed], input=line + "\n").split()]
 
     def peak(self, isa: str) -> float | None:
@@ -185,62 +198,115 @@ def machine() -> str:
     return f"{fields.get('model name', platform.processor())} ({family}), {os.cpu_count()} cores"
 
 
-def measure(bench: Bench, names: list[str]) -> dict:
-    """The rounds; a peer that fails is left out from there on."""
-    times, logits, left_out, ours = {name: [] for name in names}, {}, {}, None
+def measure(bench: Bench, names: list[str], tokens: int, threads: int) -> dict:
+    """The rounds of one length and number of threads; a peer that fails is left out from there on."""
+    rounds, logits, left_out, ours = {name: [] for name in names}, {}, {}, None
     for number in range(bench.args.rounds):
         for name in names if number % 2 == 0 else names[::-1]:
             if name in left_out:
                 continue
             try:
-                result = bench.time(name)
+                result = bench.time(name, tokens, threads)
             except Failed as failure:
                 left_out[name] = str(failure)
                 say(f"left out: {name}: {failure}")
                 continue
-            times[name] += result["times_ms"]
+            rounds[name].append(result["times_ms"])
             ours = result.get("report", ours)
             if result.get("logits"):
                 logits[name] = result["logits"]
             median = statistics.median(result["times_ms"])
-            say(f"round {number + 1}/{bench.args.rounds}: {name}: {median:.2f} ms")
+            say(f"{tokens} tokens, {count(threads)}, round {number + 1}/{bench.args.rounds}: {name}: {median:.2f} ms")
     reference = logits.get("PyTorch f32")
     rows = []
     for name in names:
-        if name not in left_out and times[name]:
+        if name not in left_out and rounds[name]:
             error = distance(logits[name], reference) if reference and name in logits else None
-            sides = {"median_ms": statistics.median(times[name]), "min_ms": min(times[name])}
-            rows.append({"name": name, **sides, "times_ms": times[name], "logits_error": error})
-    rows.sort(key=lambda row: row["median_ms"])
-    return {"rows": rows, "left_out": left_out, "blockspan": ours}
+            rows.append(row(name, rounds[name]) | {"logits_error": error})
+    rows.sort(key=lambda row: row["min_ms"])
+    own = next((row for row in rows if row["name"] == OURS), None)
+    return {
+        "tokens": tokens,
+        "threads": threads,
+        "rows": rows,
+        "left_out": left_out,
+        "quiet": own is not None and own["spread"] <= QUIET,
+        "floor": floor(bench, ours, threads) if ours else None,
+        "blockspan": ours,
+    }
+
+
+def row(name: str, rounds: list[list[float]]) -> dict:
+    """What the rounds of one engine come to."""
+    times, medians = list(itertools.chain(*rounds)), [statistics.median(times) for times in rounds]
+    return {
+        "name": name,
+        "median_ms": statistics.median(times),
+        "min_ms": min(times),
+        # How far apart the rounds lie.
+        "spread": max(medians) / min(medians) - 1,
+        "rounds_ms": rounds,
+    }
+
+
+def count(threads: int) -> str:
+    return f"{threads} thread{'s' if threads > 1 else ''}"
 
 
 def table(result: dict) -> str:
-    best = next((row["median_ms"] for row in result["rows"] if row["name"] == OURS), None)
+    """All cases, for people."""
     lines = [f"{result['machine']}; {result['title']}", ""]
-    lines += ["| | median, ms | minimum, ms | times blockspan | logits' error |", "|---|---|---|---|---|"]
-    for row in result["rows"]:
-        ratio = f"{row['median_ms'] / best:.1f}" if best else ""
-        error = "" if row["logits_error"] is None else f"{100 * row['logits_error']:.1f} %"
-        lines.append(f"| {row['name']} | {row['median_ms']:.2f} | {row['min_ms']:.2f} | {ratio} | {error} |")
-    lines += ["", *(f"left out: {name}: {why}" for name, why in result["left_out"].items())]
-    if result["floor"]:
-        floor = result["floor"]
-        lines.append(
-            f"arithmetic floor: {floor['gmac']:.2f} GMAC at {floor['threads']} × {floor['peak']:.0f} GMAC/s: "
-            f"{floor['ms']:.2f} ms"
-        )
+    heads = ["tokens", "threads", "", "minimum, ms", "times blockspan", "median, ms", "times blockspan"]
+    heads += ["rounds differ by", "logits' error"]
+    lines += ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    for case in result["cases"]:
+        own = next((row for row in case["rows"] if row["name"] == OURS), None)
+        for row in case["rows"]:
+            least, middle = (f"{row[key] / own[key]:.2f}" if own else "" for key in ("min_ms", "median_ms"))
+            error = "" if row["logits_error"] is None else f"{100 * row['logits_error']:.1f} %"
+            times = f"{row['min_ms']:.2f} | {least} | {row['median_ms']:.2f} | {middle}"
+            place = f"{case['tokens']} | {case['threads']}"
+            lines.append(f"| {place} | {row['name']} | {times} | {100 * row['spread']:.0f} % | {error} |")
+    lines.append("")
+    for case in result["cases"]:
+        place = f"{case['tokens']} tokens, {count(case['threads'])}"
+        own = next((row for row in case["rows"] if row["name"] == OURS), None)
+        if own and case["floor"]:
+            floor = case["floor"]
+            lines.append(
+                f"{place}: arithmetic floor {floor['ms']:.2f} ms ({floor['gmac']:.2f} GMAC at {floor['threads']} × "
+                f"{floor['peak']:.0f} GMAC/s); blockspan takes {own['min_ms'] / floor['ms']:.2f} times that at least, "
+                f"{own['median_ms'] / floor['ms']:.2f} times by the median"
+            )
+        if own and not case["quiet"]:
+            lines.append(
+                f"{place}: NOT QUIET: the medians of blockspan's rounds lie {100 * own['spread']:.0f} % apart, more than "
+                f"{100 * QUIET:.0f} %; throw this run away"
+            )
+        lines += [f"{place}: left out: {name}: {why}" for name, why in case["left_out"].items()]
+    lines += [f"left out: {name}: {why}" for name, why in result["left_out"].items()]
     return "\n".join(lines)
 
 
-def floor(bench: Bench, report: dict) -> dict | None:
-    """The time that the multiplications alone would take at the peak of `vpdpbusd` (or the like) in registers."""
+def floor(bench: Bench, report: dict, threads: int) -> dict | None:
+    """The time that the multiplications alone would take at the peak of `vpdpbusd` (or the like) in registers, which
+    is measured anew for each case."""
     peak = bench.peak(report["isa"])
     if not peak:
         return None
     gmac = report["work"][0]["sparse_gmac"] + report["work"][0]["attention_gmac"]
-    threads = bench.args.threads
     return {"gmac": gmac, "peak": peak, "threads": threads, "ms": 1e3 * gmac / (peak * threads)}
+
+
+def numbers(text: str) -> list[int]:
+    """Whole numbers above 0, with commas between them."""
+    try:
+        found = [int(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or min(found) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: give whole numbers with commas between them, for example 128,384")
+    return found
 
 
 def main() -> int:
@@ -248,8 +314,8 @@ def main() -> int:
     parser.add_argument("--work-dir", type=Path, required=True, help="for environments and models; kept")
     parser.add_argument("--shape", default="large", choices=["large", "minilm"])
     parser.add_argument("--hf", type=Path, help="a model directory of your own in place of the stand-in")
-    parser.add_argument("--tokens", type=int, default=384)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--tokens", type=numbers, default=[384], help="one length or several: 48,128,384")
+    parser.add_argument("--threads", type=numbers, default=[os.cpu_count()], help="one number or several: 1,2")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeat", type=int, default=7, help="passes of each in a round")
     parser.add_argument("--peers", nargs="+", choices=PEERS, metavar="NAME", help=", ".join(PEERS))
@@ -285,19 +351,23 @@ def main() -> int:
     if args.prepare:
         return 0
 
-    result = measure(bench, names)
-    result["left_out"] = left_out | result["left_out"]
-    threads = f"{args.threads} thread{'s' if args.threads > 1 else ''}"
+    cases = itertools.product(args.tokens, args.threads)
     model = bench.hf.name if args.hf else {"large": "BERT-Large", "minilm": "MiniLM-L6"}[args.shape]
-    result["title"] = f"{model}, 80 % block-sparse, {args.tokens} tokens, batch 1, {threads}"
-    result["machine"] = machine()
-    result["floor"] = floor(bench, result["blockspan"]) if result["blockspan"] else None
+    result = {
+        "machine": machine(),
+        "title": f"{model}, 80 % block-sparse, batch 1",
+        "left_out": left_out,
+        "cases": [measure(bench, names, tokens, threads) for tokens, threads in cases],
+    }
+    quiet = all(case["quiet"] for case in result["cases"])
     print(table(result))
     if args.json:
         args.json.write_text(json.dumps(result, indent=1) + "\n")
-    if args.plot:
+    if args.plot and quiet:
         args.plot.write_text(plot.svg(result, OURS))
-    return 0
+    elif args.plot:
+        say(f"{args.plot}: not drawn, since the machine was not quiet")
+    return 0 if quiet else 3
 
 
 if __name__ == "__main__":

@@ -1,21 +1,18 @@
 //! How long a run is: epochs, steps, more of them for a run that has ended; and the learning rate meanwhile.
 
+#[path = "common/command.rs"]
+mod command;
 mod common;
 
 use std::path::Path;
-use std::process::{Command, Output};
 
 use anyhow::Result;
 use blockspan_trainer::train::metrics::{self, Record};
+use command::run;
 
 /// Three steps an epoch.
 const FINETUNE: &str =
     "finetune --base base --train data.json --batch-size 2 --lr 1e-3 --warmup 0.5 --seed 7";
-
-fn run(root: &Path, line: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_blockspan-trainer"));
-    command.current_dir(root).args(line.split_whitespace()).output().expect("the binary runs")
-}
 
 fn succeeds(root: &Path, line: &str) -> String {
     let output = run(root, line);

@@ -1,14 +1,16 @@
 //! Bad input to the binary: one line that names the file and the remedy, exit code 2, nothing half-written.
 
+#[path = "common/command.rs"]
+mod command;
 mod common;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use blockspan_trainer::checkpoint;
 use blockspan_trainer::config::Config;
+use command::run;
 use tempfile::TempDir;
 
 const FINETUNE: &str =
@@ -16,12 +18,6 @@ const FINETUNE: &str =
 const EVALUATE: &str = "evaluate --model base data.json --max-seq-len 24 --doc-stride 8";
 const PACK: &str = "pack --model base --out out.bspan";
 const INSPECT: &str = "inspect base";
-
-/// Runs the binary in `directory` with the words of `line` as its arguments.
-fn run(directory: &Path, line: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_blockspan-trainer"));
-    command.current_dir(directory).args(line.split_whitespace()).output().expect("the binary runs")
-}
 
 /// A fresh directory with the model `base` and the data set `data.json`.
 fn workplace() -> TempDir {

@@ -2,12 +2,14 @@
 
 #![cfg(unix)]
 
+#[path = "common/command.rs"]
+mod command;
 mod common;
 
 use std::fs::OpenOptions;
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use command::{succeeds, trainer};
 use tempfile::TempDir;
 
 const FINETUNE: &str = "finetune --base base --train data.json --epochs 10 --batch-size 2 --lr 1e-3 --seed 7";
@@ -21,18 +23,10 @@ const PRINTING: [&str; 5] = [
     "verify --model base --packed packed.bspan data.json --json",
 ];
 
-fn trainer(root: &Path, line: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_blockspan-trainer"));
-    command.current_dir(root).args(line.split_whitespace()).stdin(Stdio::null());
-    command
-}
-
 fn workplace() -> TempDir {
     let root = tempfile::tempdir().expect("a directory");
     common::write_base(root.path(), 1);
-    let output =
-        trainer(root.path(), "pack --model base --out packed.bspan").output().expect("the binary runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    succeeds(root.path(), "pack --model base --out packed.bspan");
     root
 }
 

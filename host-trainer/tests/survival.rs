@@ -1,12 +1,15 @@
 //! A run that is killed, interrupted or short of disk space loses at most the work since its last checkpoint.
 
+#[path = "common/command.rs"]
+mod command;
 mod common;
 
 use core::time::Duration;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use command::{run, succeeds, trainer};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tempfile::TempDir;
@@ -19,20 +22,11 @@ const FINETUNE: &str = "finetune --base base --train data.json --teacher base --
 
 const KILLS: usize = 20;
 
-fn trainer(root: &Path, arguments: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_blockspan-trainer"));
-    command.current_dir(root).args(arguments.split_whitespace());
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+/// A run whose output stays out of the test's.
+fn quiet(root: &Path, line: &str) -> Command {
+    let mut command = trainer(root, line);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
-}
-
-fn run(root: &Path, arguments: &str) -> Output {
-    trainer(root, arguments).output().expect("the binary runs")
-}
-
-fn succeeds(root: &Path, arguments: &str) {
-    let output = run(root, arguments);
-    assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// A directory with the model `base`, the data set `data.json` and, in `whole`, the result of an undisturbed run.
@@ -71,7 +65,7 @@ fn assert_same_end(root: &Path, out: &str) {
 
 /// Starts a run in `out` and waits until it has saved its first checkpoint.
 fn started(root: &Path, out: &str) -> Child {
-    let mut child = trainer(root, &format!("{FINETUNE} --out {out}")).spawn().expect("the binary runs");
+    let mut child = quiet(root, &format!("{FINETUNE} --out {out}")).spawn().expect("the binary runs");
     let begin = Instant::now();
     while !root.join(out).join("checkpoints/step-00000002").exists() {
         assert!(child.try_wait().expect("a child").is_none(), "it ended early");
@@ -94,7 +88,7 @@ fn killed_twenty_times_it_ends_where_an_undisturbed_run_ends() {
     let arguments = format!("{FINETUNE} --out killed --resume");
     let mut kills = 0;
     while kills < KILLS {
-        let mut child = trainer(root, &arguments).spawn().expect("the binary runs");
+        let mut child = quiet(root, &arguments).spawn().expect("the binary runs");
         std::thread::sleep(whole.mul_f64(rng.random_range(0.0..0.1)));
         if let Some(status) = child.try_wait().expect("a child") {
             // Faster than the measured run: begin anew, so that kills meet a run.

@@ -47,6 +47,8 @@ pub mod math;
 pub mod matrix;
 mod operands;
 pub mod parallel;
+#[cfg(feature = "std")]
+pub mod peak;
 #[cfg(any(
     all(target_arch = "aarch64", target_feature = "neon", not(miri)),
     all(target_arch = "wasm32", target_feature = "simd128")

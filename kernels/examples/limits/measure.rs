@@ -2,17 +2,10 @@
 
 use std::time::Instant;
 
+pub use blockspan_kernels::peak::shortest;
+
 /// Repetitions of a measurement.
 const REPETITIONS: usize = 60;
-
-/// The shortest time of one call, in seconds.
-pub fn shortest(mut call: impl FnMut()) -> f64 {
-    call();
-    let once = seconds(1, &mut call).max(1e-8);
-    // About a millisecond at a time: short enough to fit between interruptions.
-    let calls = ((1e-3 / once) as usize).clamp(1, 100_000);
-    (0..REPETITIONS).map(|_| seconds(calls, &mut call)).fold(f64::INFINITY, f64::min)
-}
 
 /// The sum over `parts` of the shortest time of each, in seconds, the parts always called one after the other: what the
 /// whole takes when nothing interrupts it, with caches as it leaves them.
@@ -20,16 +13,12 @@ pub fn shortest_in_parts(parts: usize, mut call: impl FnMut(usize)) -> f64 {
     let mut best = vec![f64::INFINITY; parts];
     for _ in 0..REPETITIONS {
         for (part, best) in best.iter_mut().enumerate() {
-            *best = best.min(seconds(1, &mut || call(part)));
+            let start = Instant::now();
+            call(part);
+            *best = best.min(start.elapsed().as_secs_f64());
         }
     }
     best.into_iter().sum()
-}
-
-fn seconds(calls: usize, call: &mut impl FnMut()) -> f64 {
-    let start = Instant::now();
-    (0..calls).for_each(|_| call());
-    start.elapsed().as_secs_f64() / calls as f64
 }
 
 /// A vector that starts at a cache line, as the engine's buffers do.

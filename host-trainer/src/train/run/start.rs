@@ -77,17 +77,16 @@ pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneR
         .map(|path| TeacherNetwork::load(path, &config, options, device))
         .transpose()?;
     // Nothing is written before this line.
-    let mut _lock = None;
-    let metrics = if runtime.exchange.rank() == 0 {
+    let (metrics, _lock) = if runtime.exchange.rank() == 0 {
         output::check_writable(&options.out)?;
-        _lock = lock(&options.out)?;
+        let lock = lock(&options.out)?;
         if state.step == 0 {
             store.clear()?;
         }
         store.prepare()?;
-        Some(Metrics::open(&options.out, state.step)?)
+        (Some(Metrics::open(&options.out, state.step)?), lock)
     } else {
-        None
+        (None, None)
     };
     // Before the clock of the run starts.
     let prepare = |teacher: TeacherNetwork| {
