@@ -28,6 +28,9 @@ pub enum Command {
     Inspect(Inspect),
     /// Time forward passes in steady state, batch 1; and a start, with the memory that it takes.
     Bench(Bench),
+    /// Ask the default model built-in questions with every instruction set and several numbers of threads, and compare
+    /// the answers with recorded ones, bit for bit.
+    Selftest(Selftest),
     /// Print the tokens of each line of standard input: ids, word pieces, byte offsets.
     Tokenize(Tokenize),
 }
@@ -161,12 +164,24 @@ pub struct Bench {
     /// How many passes are timed for each length and number of threads.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = up_to::<100_000>)]
     pub repeat: usize,
+    /// Time also how many passes a second so many sessions of one thread make at the same time, beside one [default:
+    /// not timed].
+    #[arg(long, value_name = "N", value_parser = up_to::<1024>)]
+    pub sessions: Option<usize>,
     /// Instruction set [default: the variable BLOCKSPAN_ISA, else the fastest that this machine has].
     #[arg(long, value_name = "NAME")]
     pub isa: Option<String>,
     /// Print one JSON object on one line.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = examples::SELFTEST)]
+pub struct Selftest {
+    /// Only this instruction set [default: all that this machine has].
+    #[arg(long, value_name = "NAME")]
+    pub isa: Option<String>,
 }
 
 #[derive(Args)]

@@ -18,6 +18,7 @@ mod output;
 mod passage;
 mod progress;
 mod runtime;
+mod selftest;
 mod tokenize;
 mod version;
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args).map(|()| 0),
         Command::Inspect(args) => inspect::run(&args).map(|()| 0),
         Command::Bench(args) => bench::run(&args).map(|()| 0),
+        Command::Selftest(args) => selftest::run(&args),
         Command::Tokenize(args) => tokenize::run(&args).map(|()| 0),
     };
     match result {

@@ -122,7 +122,8 @@ fn ids(model: &Model<'_>, tokens: usize) -> Vec<(u32, u32)> {
     (0..tokens).map(|at| (((at * 7919) % config.vocab) as u32, segment(at))).collect()
 }
 
-fn median(times: &[f64]) -> f64 {
+/// The one in the middle; 0 for none.
+pub fn median(times: &[f64]) -> f64 {
     let mut sorted = times.to_vec();
     sorted.sort_by(f64::total_cmp);
     let half = sorted.len() / 2;

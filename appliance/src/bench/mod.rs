@@ -1,16 +1,19 @@
-//! `blockspan bench`: how long a forward pass takes, what a start costs, and how much memory both take.
+//! `blockspan bench`: how long a forward pass takes, what a start costs, how much memory both take, and what
+//! many sessions do at the same time.
 
 mod measure;
 mod report;
+mod throughput;
 
 use anyhow::{Result, ensure};
 
 use crate::cli::Bench;
 use crate::model_source::{ModelSource, check_not_stdin};
 use crate::output;
-use crate::runtime::Machine;
+use crate::runtime::{self, Machine};
 use measure::{Start, latency};
 use report::{Report, Work};
+use throughput::throughput;
 
 /// What is timed if `--tokens` is not given, as far as the model has positions.
 const TOKENS: [usize; 3] = [48, 128, 384];
@@ -49,13 +52,20 @@ pub fn run(args: &Bench) -> Result<()> {
         }
     }
     start.compare(&runs);
-    let report = Report {
+    let mut report = Report {
         model: source.to_string(),
         file_bytes: source.bytes().len(),
         isa: machine.isa().name(),
         start,
         work: tokens.iter().map(|&tokens| Work::new(&model, tokens)).collect(),
         runs,
+        throughput: Vec::new(),
     };
+    if let Some(sessions) = args.sessions {
+        let (kernels, model) = (runtime::kernels(isa)?, source.share()?);
+        for tokens in tokens {
+            report.throughput.push(throughput(&model, kernels, tokens, sessions, args.repeat)?);
+        }
+    }
     output::print(&if args.json { output::json::line(&report)? } else { report.text() })
 }

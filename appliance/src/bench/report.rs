@@ -6,6 +6,7 @@ use blockspan_engine::Model;
 use serde::Serialize;
 
 use super::measure::{Run, Start};
+use super::throughput::Throughput;
 use crate::output::printable;
 
 /// The JSON of `bench --json`; `README.md` documents it.
@@ -19,6 +20,9 @@ pub struct Report {
     pub work: Vec<Work>,
     /// One for each of `--threads` and `--tokens`.
     pub runs: Vec<Run>,
+    /// One for each of `--tokens`, with `--sessions`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub throughput: Vec<Throughput>,
 }
 
 /// Multiplications of int8 that a forward pass cannot do without, in 10⁹.
@@ -95,6 +99,17 @@ impl Report {
         writeln!(out, "memory at {} tokens: workspace {} bytes", start.tokens, start.workspace_bytes)?;
         if let Some(private) = start.private_bytes {
             writeln!(out, "  private memory of the process {private} bytes, the mapped file not among them")?;
+        }
+        if !self.throughput.is_empty() {
+            writeln!(
+                out,
+                "\n{:>6} {:>8} {:>10} {:>16} {:>6}",
+                "tokens", "sessions", "passes/s", "one session", "ratio"
+            )?;
+        }
+        for Throughput { tokens, sessions, one_session_per_second, per_second, ratio } in &self.throughput {
+            let one = format!("{one_session_per_second:.1} passes/s");
+            writeln!(out, "{tokens:>6} {sessions:>8} {per_second:>10.1} {one:>16} {ratio:>6.2}")?;
         }
         Ok(())
     }

@@ -19,8 +19,12 @@ pub const EVAL: &str = "Example:
 pub const INSPECT: &str = "Example:
   blockspan inspect model.bspan --max-seq-len 128 --threads 2";
 
-pub const BENCH: &str = "Example:
-  blockspan bench --model model.bspan --tokens 48,128 --threads 1,2 --repeat 5";
+pub const BENCH: &str = "Examples:
+  blockspan bench --model model.bspan --tokens 48,128 --threads 1,2 --repeat 5
+  blockspan bench --tokens 128 --repeat 5 --sessions 2";
+
+pub const SELFTEST: &str = "Example:
+  blockspan selftest";
 
 pub const TOKENIZE: &str = r#"Example:
   echo "How high is the mast?" | blockspan tokenize"#;

@@ -66,6 +66,25 @@ fn text_has_a_line_for_each_combination() {
 }
 
 #[test]
+fn sessions_are_timed_beside_one() {
+    let args = ["bench", "--json", "--tokens", "16,32", "--threads", "1", "--repeat", "2", "--sessions", "3"];
+    let report = json(&args);
+    let rows = report["throughput"].as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    for (row, tokens) in rows.iter().zip([16, 32]) {
+        let number = |key: &str| row[key].as_f64().unwrap();
+        assert_eq!((row["tokens"].as_u64(), row["sessions"].as_u64()), (Some(tokens), Some(3)));
+        assert!(number("per_second") > 0.0 && number("one_session_per_second") > 0.0, "{row}");
+        let ratio = number("per_second") / number("one_session_per_second");
+        assert!((number("ratio") - ratio).abs() < 1e-9 * ratio, "{row}");
+    }
+    let text = stdout(&blockspan(&[&["bench"], &args[2..]].concat()).output().unwrap());
+    let last: Vec<&str> = text.lines().last().unwrap().split_whitespace().collect();
+    assert_eq!((last[..2].to_vec(), last.len()), (vec!["32", "3"], 6), "{text}");
+    assert!(bench().get("throughput").is_none());
+}
+
+#[test]
 fn refusals() {
     for (args, parts) in [
         (["--tokens", "7"], ["--tokens 7", "8 to 512"]),

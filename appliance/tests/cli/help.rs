@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::common::{TempFile, blockspan, default_model, stdout, with_card};
 
-const COMMANDS: [&str; 6] = ["ask", "batch", "eval", "inspect", "bench", "tokenize"];
+const COMMANDS: [&str; 7] = ["ask", "batch", "eval", "inspect", "bench", "selftest", "tokenize"];
 
 fn help(args: &[&str]) -> String {
     stdout(&blockspan(args).output().unwrap())

@@ -14,4 +14,5 @@ mod hostile_text;
 mod hyphens;
 mod inspect;
 mod refusals;
+mod selftest;
 mod tokenize;
