@@ -33,6 +33,26 @@ pub enum Command {
     Selftest(Selftest),
     /// Print the tokens of each line of standard input: ids, word pieces, byte offsets.
     Tokenize(Tokenize),
+    /// Print a script that completes blockspan's command line in a shell.
+    Completions(Completions),
+    /// Print the manual page, or write those of all commands into a directory.
+    Man(Manual),
+}
+
+#[derive(Args)]
+#[command(after_help = examples::COMPLETIONS)]
+pub struct Completions {
+    /// The shell.
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Args)]
+#[command(after_help = examples::MAN)]
+pub struct Manual {
+    /// Write blockspan.1 and a page for each command here [default: print blockspan.1].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Args)]

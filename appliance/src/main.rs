@@ -13,6 +13,7 @@ mod compare;
 mod encoding;
 mod eval;
 mod inspect;
+mod manual;
 mod model_source;
 mod output;
 mod passage;
@@ -41,6 +42,8 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args).map(|()| 0),
         Command::Selftest(args) => selftest::run(&args),
         Command::Tokenize(args) => tokenize::run(&args).map(|()| 0),
+        Command::Completions(args) => manual::completions(&args).map(|()| 0),
+        Command::Man(args) => manual::pages(&args).map(|()| 0),
     };
     match result {
         Ok(status) => ExitCode::from(status),

@@ -28,3 +28,10 @@ pub const SELFTEST: &str = "Example:
 
 pub const TOKENIZE: &str = r#"Example:
   echo "How high is the mast?" | blockspan tokenize"#;
+
+pub const COMPLETIONS: &str = "Example:
+  blockspan completions bash > blockspan.bash";
+
+pub const MAN: &str = "Examples:
+  blockspan man --out man1
+  blockspan man > blockspan.1";

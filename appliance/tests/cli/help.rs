@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use crate::common::{TempFile, blockspan, default_model, stdout, with_card};
 
-const COMMANDS: [&str; 7] = ["ask", "batch", "eval", "inspect", "bench", "selftest", "tokenize"];
+const COMMANDS: [&str; 9] =
+    ["ask", "batch", "eval", "inspect", "bench", "selftest", "tokenize", "completions", "man"];
 
 fn help(args: &[&str]) -> String {
     stdout(&blockspan(args).output().unwrap())
@@ -45,7 +46,8 @@ fn every_example_runs() {
             shell.args(["-c", example]).current_dir(directory).env("PATH", &path).env_remove("BLOCKSPAN_ISA");
             let output = shell.stdin(std::process::Stdio::null()).output().unwrap();
             assert!(
-                output.status.success() && (!output.stdout.is_empty() || example.contains("--out ")),
+                output.status.success()
+                    && (!output.stdout.is_empty() || example.contains("--out ") || example.contains(" > ")),
                 "{example}: {output:?}"
             );
         }
@@ -58,8 +60,18 @@ fn every_example_runs() {
 /// Short words, the same as the trainer's; not the options' own names in capitals.
 #[test]
 fn placeholders_say_what_is_wanted() {
-    const PLACEHOLDERS: [&str; 9] =
-        ["<TOKENS>", "<FILE>", "<DIR>", "<N>", "<N,…>", "<NAME>", "<TEXT>", "<DIFF>", "<QUESTION>"];
+    const PLACEHOLDERS: [&str; 10] = [
+        "<TOKENS>",
+        "<FILE>",
+        "<DIR>",
+        "<N>",
+        "<N,…>",
+        "<NAME>",
+        "<TEXT>",
+        "<DIFF>",
+        "<QUESTION>",
+        "<SHELL>",
+    ];
     for command in COMMANDS {
         let help = help(&[command, "-h"]);
         let options: Vec<&str> =

@@ -13,6 +13,7 @@ mod help;
 mod hostile_text;
 mod hyphens;
 mod inspect;
+mod manual;
 mod refusals;
 mod selftest;
 mod tokenize;
