@@ -4,6 +4,7 @@
 //! * [`matrix`]: packed block-sparse weight matrices and their validation;
 //! * [`math`]: exp, GELU and square root with the same bits everywhere;
 //! * [`Kernels`]: the operations, with [`scalar`] as their definition and one module per instruction set;
+//! * `dense_bf16` (feature `std`): products of f32 matrices rounded to bf16, for training;
 //! * [`parallel`]: the hook through which work is spread over threads.
 //!
 //! Every reduction over features or keys runs down a loop while the lanes of a vector hold different tokens, so
@@ -38,6 +39,8 @@ macro_rules! with_vectors {
 
 #[cfg(all(target_arch = "aarch64", target_feature = "neon", not(miri)))]
 pub mod aarch64;
+#[cfg(feature = "std")]
+pub mod dense_bf16;
 mod dispatch;
 mod implementation;
 mod isa;

@@ -18,6 +18,9 @@ pub(super) struct Features {
     pub avxvnni: bool,
     /// AVX-512 F, BW, VL and VNNI and BMI2, with the ZMM registers saved, beside all of `avx2`.
     pub avx512vnni: bool,
+    /// AVX-512 BF16, beside all of `avx512vnni`.
+    #[cfg_attr(not(feature = "std"), expect(dead_code, reason = "its kernels need std"))]
+    pub avx512bf16: bool,
 }
 
 impl Features {
@@ -44,11 +47,13 @@ impl Features {
             && bit(extended.ebx, 5)
             && sse41;
         let avx512 = [8, 16, 30, 31].into_iter().all(|i| bit(extended.ebx, i)) && bit(extended.ecx, 11);
+        let avx512vnni = avx2 && saved & ZMM_STATE == ZMM_STATE && avx512;
         Self {
             sse41,
             avx2,
             avxvnni: avx2 && bit(more, 4),
-            avx512vnni: avx2 && saved & ZMM_STATE == ZMM_STATE && avx512,
+            avx512vnni,
+            avx512bf16: avx512vnni && bit(more, 5),
         }
     }
 }
@@ -77,6 +82,7 @@ mod tests {
             avx2,
             avxvnni: avx2 && has!("avxvnni"),
             avx512vnni: avx2 && avx512 && has!("bmi2"),
+            avx512bf16: avx2 && avx512 && has!("bmi2") && has!("avx512bf16"),
         };
         assert_eq!(Features::detect(), expected);
     }

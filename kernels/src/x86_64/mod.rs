@@ -1,9 +1,11 @@
-//! x86-64: SSE4.1, AVX2, AVX-VNNI and AVX-512 VNNI.
+//! x86-64: SSE4.1, AVX2, AVX-VNNI and AVX-512 VNNI; AVX-512 BF16 for training.
 //!
 //! Each module has a zero-sized token whose constructor proves, by CPUID and the operating system's XSAVE state,
 //! that its instructions can be used.
 
 mod avx2;
+#[cfg(feature = "std")]
+mod avx512bf16;
 mod avx512vnni;
 mod avxvnni;
 mod cpuid;
@@ -14,6 +16,8 @@ mod token;
 mod ymm;
 
 pub use avx2::Avx2;
+#[cfg(feature = "std")]
+pub use avx512bf16::Avx512Bf16;
 pub use avx512vnni::Avx512Vnni;
 pub use avxvnni::AvxVnni;
 pub use sse41::Sse41;
