@@ -12,7 +12,7 @@ use super::input::Input;
 use super::layer::Layer;
 use super::modules::MaskedLinear;
 use crate::config::{Config, HEAD_WEIGHT, layer_prefix};
-use crate::ops;
+use crate::ops::{self, Products};
 use crate::quantization::Smoothing;
 
 /// What the network says of a batch.
@@ -65,9 +65,16 @@ impl BertForQuestionAnswering {
     }
 
     /// The same network, computing products and activations in `dtype`; variables, layer normalization, softmax and
-    /// logits stay f32.
-    pub fn with_dtype(self, dtype: DType) -> Self {
-        BertForQuestionAnswering { dtype, ..self }
+    /// logits stay f32. On a CPU bf16 is that of products only: their operands are rounded to it, sums and results are f32.
+    ///
+    /// # Errors
+    /// bf16 on a CPU that has no instructions for it.
+    pub fn with_dtype(mut self, dtype: DType) -> Result<Self> {
+        let products = Products::new(dtype, &self.device)?;
+        self.dtype = if matches!(products, Products::Bf16(_)) { DType::F32 } else { dtype };
+        self.qa_outputs.products = products;
+        self.layers.iter_mut().for_each(|layer| layer.set_products(products));
+        Ok(self)
     }
 
     /// The same network, with every operand of a product on the int8 grid that it has in the packed model (weights

@@ -7,7 +7,7 @@ use candle_nn::{Module, VarBuilder};
 use super::dropout::Dropouts;
 use super::modules::{LayerNorm, MaskedLinear};
 use crate::config::Config;
-use crate::ops;
+use crate::ops::{self, AttentionOptions, Products};
 use crate::quantization::Grid;
 
 pub(super) struct Layer {
@@ -23,6 +23,8 @@ pub(super) struct Layer {
     output_norm: LayerNorm,
     heads: usize,
     pub quantized: bool,
+    /// Of attention; each linear map has its own.
+    products: Products,
     /// What the inputs of the query, key and value maps are divided by before they are rounded, `[hidden]`.
     pub smoothing: Option<Tensor>,
     /// What the intermediate map's input is divided by.
@@ -47,9 +49,16 @@ impl Layer {
             output_norm: norm("output.LayerNorm")?,
             heads: config.num_attention_heads,
             quantized: false,
+            products: Products::F32,
             smoothing: None,
             intermediate_smoothing: None,
         })
+    }
+
+    /// Sets what products are computed in, on a CPU.
+    pub fn set_products(&mut self, products: Products) {
+        self.products = products;
+        self.linears_mut().into_iter().for_each(|(_, linear)| linear.products = products);
     }
 
     /// The linear maps, by their names within the layer.
@@ -80,8 +89,13 @@ impl Layer {
             let rows = |x: Result<Tensor>| Ok(ops::quantize_rows(&x?, head, Grid::Activations)?);
             (q, k, v) = (rows(q), rows(k), Ok(ops::quantize_channels(&v?, bias)?));
         }
-        let dropout = dropouts.attention(self.number);
-        Ok(ops::attention(&q?, &k?, &v?, bias, self.heads, dropout, self.quantized)?)
+        let options = AttentionOptions {
+            heads: self.heads,
+            dropout: dropouts.attention(self.number),
+            quantized: self.quantized,
+            products: self.products,
+        };
+        Ok(ops::attention(&q?, &k?, &v?, bias, options)?)
     }
 
     /// What a linear map multiplies its weights with: `x`, or the int8 of what smoothing leaves of it.

@@ -4,7 +4,7 @@
 use candle_core::{DType, Result, Tensor, bail};
 use candle_nn::{Module, VarBuilder};
 
-use crate::ops;
+use crate::ops::{self, Products};
 use crate::quantization::Grid;
 
 /// A linear map whose weights may be masked.
@@ -12,11 +12,13 @@ pub(super) struct MaskedLinear {
     linear: candle_nn::Linear,
     /// 1 for a weight that is kept, 0 for one that is pruned.
     pub mask: Option<Tensor>,
+    pub products: Products,
 }
 
 impl MaskedLinear {
     pub fn new(inputs: usize, outputs: usize, vb: VarBuilder<'_>) -> Result<Self> {
-        Ok(MaskedLinear { linear: candle_nn::linear(inputs, outputs, vb)?, mask: None })
+        let linear = candle_nn::linear(inputs, outputs, vb)?;
+        Ok(MaskedLinear { linear, mask: None, products: Products::F32 })
     }
 
     /// The weights that are not pruned. The mask is part of the graph, so that a pruned weight receives no gradient.
@@ -39,7 +41,7 @@ impl MaskedLinear {
 
     fn product(&self, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
         let Some(bias) = self.linear.bias() else { bail!("a linear map without a bias") };
-        ops::linear(x, &weight.to_dtype(x.dtype())?, &bias.to_dtype(x.dtype())?)
+        ops::linear(x, &weight.to_dtype(x.dtype())?, &bias.to_dtype(x.dtype())?, self.products)
     }
 }
 

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::dropout::{Dropout, Factors};
 use super::math::exp;
 use super::product::{Matrix, product};
+use super::products::Products;
 use super::round::{round_probabilities, round_score};
 use super::rows::{dot, sum, vectorized};
 use super::storage::values;
@@ -19,6 +20,7 @@ pub(super) struct Attention {
     pub(super) dropout: Option<Dropout>,
     /// Rounds the probabilities as the engine does.
     pub(super) quantized: bool,
+    pub(super) products: Products,
 }
 
 /// The shape of one sequence.
@@ -27,6 +29,7 @@ struct Sequence {
     tokens: usize,
     hidden: usize,
     head: usize,
+    products: Products,
 }
 
 impl Sequence {
@@ -46,7 +49,7 @@ impl Sequence {
 
     /// The probabilities of one head, `[queries, keys]`; `quantized`: of rounded scores.
     fn probabilities(self, q: Matrix<'_>, k: Matrix<'_>, bias: &[f32], quantized: bool) -> Result<Vec<f32>> {
-        let mut scores = product(q, k.t())?;
+        let mut scores = product(q, k.t(), self.products)?;
         let scale = self.scale();
         vectorized(
             #[inline(always)]
@@ -111,7 +114,7 @@ impl Attention {
         if self.heads == 0 || hidden % self.heads != 0 || self.bias.len() != batch * tokens {
             bail!("attention: q {dims:?}, {} heads, bias of {}", self.heads, self.bias.len());
         }
-        Ok(Sequence { tokens, hidden, head: hidden / self.heads })
+        Ok(Sequence { tokens, hidden, head: hidden / self.heads, products: self.products })
     }
 
     /// What one head drops.
@@ -153,7 +156,7 @@ impl CustomOp3 for Attention {
                     drop_out(&mut p, factors);
                 }
                 let p = CpuStorage::F32(p);
-                shape.put(out, head, &product(shape.square(&p), v)?);
+                shape.put(out, head, &product(shape.square(&p), v, self.products)?);
             }
             Ok::<_, candle_core::Error>(())
         })?;
@@ -226,6 +229,7 @@ fn head_backward(
 ) -> Result<[Vec<f32>; 3]> {
     let (tokens, scale) = (shape.tokens, shape.scale());
     let mut p = shape.probabilities(q, k, bias, quantized)?;
+    let product = |a, b| product(a, b, shape.products);
     let mut ds = product(g, v.t())?;
     if let Some(factors) = factors {
         drop_out(&mut ds, factors);

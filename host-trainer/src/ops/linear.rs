@@ -1,14 +1,27 @@
 //! `x · wᵀ + b`, fused.
 
-use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Storage, Tensor, bail};
 use rayon::prelude::*;
 
 use super::product::{Matrix, product};
+use super::products::Products;
 use super::rows::{ROWS_PER_TASK, sum_rows};
 use super::storage::{tensor_values, values};
 
 /// See [`super::linear`].
-pub(super) struct Linear;
+pub(super) struct Linear {
+    pub(super) products: Products,
+}
+
+/// The rows of a contiguous tensor on the CPU.
+fn rows_of<'a>(storage: &'a Storage, layout: &Layout, rows: usize, columns: usize) -> Result<Matrix<'a>> {
+    match storage {
+        Storage::Cpu(storage) if layout.is_contiguous() => {
+            Ok(Matrix::new(storage, layout.start_offset(), rows, columns))
+        }
+        _ => bail!("linear: a tensor is not contiguous or not on the CPU"),
+    }
+}
 
 impl CustomOp3 for Linear {
     fn name(&self) -> &'static str {
@@ -33,7 +46,7 @@ impl CustomOp3 for Linear {
         let (rows, bias) = (values(x, x_layout)?.len() / inputs.max(1), values(b, b_layout)?);
         let x = Matrix::new(x, x_layout.start_offset(), rows, inputs);
         let w = Matrix::new(w, w_layout.start_offset(), outputs, inputs);
-        let mut y = product(x, w.t())?;
+        let mut y = product(x, w.t(), self.products)?;
         y.par_chunks_mut(ROWS_PER_TASK * outputs).for_each(|chunk| {
             for row in chunk.chunks_exact_mut(outputs) {
                 row.iter_mut().zip(bias).for_each(|(y, bias)| *y += bias);
@@ -52,11 +65,16 @@ impl CustomOp3 for Linear {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let (outputs, inputs) = w.dims2()?;
         let rows = x.elem_count() / inputs.max(1);
-        let grad = grad.reshape((rows, outputs))?;
-        let dx = grad.matmul(&w.detach())?.reshape(x.shape())?;
-        let dw = grad.t()?.matmul(&x.detach().reshape((rows, inputs))?)?;
-        let (storage, layout) = grad.storage_and_layout();
-        let db = sum_rows(tensor_values(&storage, layout)?, outputs);
-        Ok((Some(dx), Some(dw), Some(Tensor::from_vec(db, b.shape(), &Device::Cpu)?)))
+        let grad = grad.contiguous()?;
+        let ((gs, gl), (xs, xl)) = (grad.storage_and_layout(), x.storage_and_layout());
+        let (ws, wl) = w.storage_and_layout();
+        let db = sum_rows(tensor_values(&gs, gl)?, outputs);
+        let (x_rows, w_rows) = (rows_of(&xs, xl, rows, inputs)?, rows_of(&ws, wl, outputs, inputs)?);
+        let grad = rows_of(&gs, gl, rows, outputs)?;
+        // What nothing trained has a part in needs no gradient: the embeddings, where they are frozen.
+        let dx = x.track_op().then(|| product(grad, w_rows, self.products)).transpose()?;
+        let dw = product(grad.t(), x_rows, self.products)?;
+        let tensor = |values, like: &Tensor| Tensor::from_vec(values, like.shape(), &Device::Cpu);
+        Ok((dx.map(|dx| tensor(dx, x)).transpose()?, Some(tensor(dw, w)?), Some(tensor(db, b)?)))
     }
 }

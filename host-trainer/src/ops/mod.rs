@@ -14,6 +14,7 @@ mod layer_norm;
 mod linear;
 mod math;
 mod product;
+mod products;
 mod relative_error;
 mod round;
 mod rows;
@@ -22,6 +23,7 @@ mod storage;
 mod tests;
 
 pub use dropout::{Dropout, derive_key};
+pub use products::Products;
 pub(crate) use rows::{sum_of_squares, vectorized};
 pub(crate) use storage::{tensor_values, values, values_mut};
 
@@ -29,13 +31,14 @@ use candle_core::{DType, Result, Tensor};
 
 use crate::quantization::Grid;
 
-/// `x · wᵀ + b`: `x` is `[…, in]`, `w` is `[out, in]`, `b` is `[out]`; the result is `[…, out]`.
+/// `x · wᵀ + b`: `x` is `[…, in]`, `w` is `[out, in]`, `b` is `[out]`; the result is `[…, out]`. `products` has a say on a
+/// CPU only, backward too.
 ///
 /// # Errors
 /// Shapes that do not fit, or a failure of the device.
-pub fn linear(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
+pub fn linear(x: &Tensor, w: &Tensor, b: &Tensor, products: Products) -> Result<Tensor> {
     if fused(x) {
-        x.contiguous()?.apply_op3(&w.contiguous()?, b, linear::Linear)
+        x.contiguous()?.apply_op3(&w.contiguous()?, b, linear::Linear { products })
     } else {
         composed::linear(x, w, b)
     }
@@ -62,12 +65,24 @@ pub fn layer_norm(x: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64) -> Result
     }
 }
 
+/// How attention is computed, beside its tensors.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AttentionOptions {
+    /// Heads that share the hidden features.
+    pub heads: usize,
+    /// Of the probabilities.
+    pub dropout: Option<Dropout>,
+    /// Rounds scores and probabilities, straight through, as the engine rounds them.
+    pub quantized: bool,
+    /// Of products on a CPU, backward too.
+    pub products: Products,
+}
+
 /// Multi-head attention, `softmax(q·kᵀ / sqrt(head) + bias) · v` for each head.
 ///
 /// `q`, `k`, `v` and the result are `[batch, tokens, heads · head]`, a head's features side by side.
 /// `bias` is `[batch, tokens]` and is added to the scores of that key: 0 for a token, a large negative
-/// number for padding. No gradient flows to `bias`. `dropout` is applied to the probabilities; with
-/// `quantized` these are rounded before, straight through, as the engine rounds them.
+/// number for padding. No gradient flows to `bias`. Dropout is applied to the probabilities after they are rounded.
 ///
 /// # Errors
 /// Shapes that do not fit, or a failure of the device.
@@ -76,13 +91,12 @@ pub fn attention(
     k: &Tensor,
     v: &Tensor,
     bias: &Tensor,
-    heads: usize,
-    dropout: Option<Dropout>,
-    quantized: bool,
+    options: AttentionOptions,
 ) -> Result<Tensor> {
+    let AttentionOptions { heads, dropout, quantized, products } = options;
     if fused(q) {
         let bias = bias.flatten_all()?.to_vec1::<f32>()?;
-        let op = attention::Attention { heads, bias, dropout, quantized };
+        let op = attention::Attention { heads, bias, dropout, quantized, products };
         q.contiguous()?.apply_op3(&k.contiguous()?, &v.contiguous()?, op)
     } else {
         composed::attention(q, k, v, bias, heads, dropout, quantized)

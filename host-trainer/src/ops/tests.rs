@@ -1,13 +1,14 @@
 //! The fused operations against their definitions: values, gradients, and finite differences.
 
-use candle_core::{Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use blockspan_kernels::dense_bf16::Bf16Products;
 use blockspan_kernels::scalar::Scalar;
 use blockspan_kernels::{Kernels, math};
 
-use super::{Dropout, composed};
+use super::{AttentionOptions, Dropout, Products, composed};
 use crate::quantization::{Grid, quantize_weights};
 
 /// Values between −1 and 1, the same on every run.
@@ -94,13 +95,62 @@ fn finite_differences(
     input.set(&original)
 }
 
+fn options(heads: usize, dropout: Option<Dropout>, quantized: bool) -> AttentionOptions {
+    AttentionOptions { heads, dropout, quantized, ..AttentionOptions::default() }
+}
+
 #[test]
 fn linear() -> Result<()> {
     // 70 rows: more than one task of rows.
     let inputs = [random(&[2, 35, 12], 1)?, random(&[8, 12], 2)?, random(&[8], 3)?];
-    check("linear", &inputs, &|t| super::linear(&t[0], &t[1], &t[2]), &|t| {
+    check("linear", &inputs, &|t| super::linear(&t[0], &t[1], &t[2], Products::F32), &|t| {
         composed::linear(&t[0], &t[1], &t[2])
     })
+}
+
+#[test]
+fn products_in_bf16_are_close_to_those_in_f32() -> Result<()> {
+    let bf16 = Products::Bf16(Bf16Products::vectorized().unwrap_or_else(Bf16Products::scalar));
+    let near = |name: &str, inputs: &[Var], rounded: Function<'_>, exact: Function<'_>| -> Result<()> {
+        let tensors: Vec<Tensor> = inputs.iter().map(|v| v.as_tensor().clone()).collect();
+        let (ours, theirs) = (flat(&rounded(&tensors)?)?, flat(&exact(&tensors)?)?);
+        assert!(ours != theirs, "{name} is not rounded");
+        assert_close(name, &ours, &theirs, 1e-2);
+        let (ours, theirs) = (weighed(rounded, inputs)?.backward()?, weighed(exact, inputs)?.backward()?);
+        for (index, input) in inputs.iter().enumerate() {
+            let label = format!("{name}, gradient of input {index}");
+            let [ours, theirs] = [&ours, &theirs].map(|store| store.get(input).expect(&label));
+            assert_close(&label, &flat(ours)?, &flat(theirs)?, 1e-2);
+        }
+        Ok(())
+    };
+    let inputs = [random(&[2, 35, 12], 1)?, random(&[8, 12], 2)?, random(&[8], 3)?];
+    let linear = |products| move |t: &[Tensor]| super::linear(&t[0], &t[1], &t[2], products);
+    near("linear", &inputs, &linear(bf16), &linear(Products::F32))?;
+    let inputs = [31, 32, 33].map(|seed| random(&[2, 9, 64], seed));
+    let [q, k, v] = inputs;
+    let bias = Tensor::zeros((2, 9), DType::F32, &Device::Cpu)?;
+    let attention = |products| {
+        let bias = &bias;
+        move |t: &[Tensor]| {
+            super::attention(
+                &t[0],
+                &t[1],
+                &t[2],
+                bias,
+                AttentionOptions { products, ..options(2, None, false) },
+            )
+        }
+    };
+    near("attention", &[q?, k?, v?], &attention(bf16), &attention(Products::F32))
+}
+
+#[test]
+fn what_is_not_trained_gets_no_gradient() -> Result<()> {
+    let (x, w, b) = (random(&[3, 4], 1)?.as_detached_tensor(), random(&[5, 4], 2)?, random(&[5], 3)?);
+    let store = super::linear(&x, &w, &b, Products::F32)?.sum_all()?.backward()?;
+    assert!(store.get(&x).is_none() && store.get(&w).is_some() && store.get(&b).is_some());
+    Ok(())
 }
 
 #[test]
@@ -141,7 +191,7 @@ fn attention() -> Result<()> {
         check(
             "attention",
             &inputs,
-            &|t| super::attention(&t[0], &t[1], &t[2], &bias, heads, dropout, false),
+            &|t| super::attention(&t[0], &t[1], &t[2], &bias, options(heads, dropout, false)),
             &|t| composed::attention(&t[0], &t[1], &t[2], &bias, heads, dropout, false),
         )?;
     }
@@ -253,7 +303,7 @@ fn quantized_attention() -> Result<()> {
     check_against(
         "quantized attention",
         &inputs,
-        &|t| super::attention(&t[0], &t[1], &t[2], &bias, 1, None, true),
+        &|t| super::attention(&t[0], &t[1], &t[2], &bias, options(1, None, true)),
         &|t| composed::attention(&t[0], &t[1], &t[2], &bias, 1, None, true),
         &smooth,
     )?;
@@ -275,9 +325,10 @@ fn dropout() -> Result<()> {
 fn padding_keys_are_ignored() -> Result<()> {
     let (q, k, v) = (random(&[1, 4, 4], 11)?, random(&[1, 4, 4], 12)?, random(&[1, 4, 4], 13)?);
     let bias = Tensor::new(&[[0f32, 0.0, -1e9, -1e9]], &Device::Cpu)?;
-    let padded = super::attention(&q, &k, &v, &bias, 1, None, false)?.narrow(1, 0, 2)?;
+    let padded = super::attention(&q, &k, &v, &bias, options(1, None, false))?.narrow(1, 0, 2)?;
     let cut = |x: &Var| x.narrow(1, 0, 2)?.contiguous();
-    let short = super::attention(&cut(&q)?, &cut(&k)?, &cut(&v)?, &bias.narrow(1, 0, 2)?, 1, None, false)?;
+    let short =
+        super::attention(&cut(&q)?, &cut(&k)?, &cut(&v)?, &bias.narrow(1, 0, 2)?, options(1, None, false))?;
     assert_close("padding", &flat(&padded)?, &flat(&short)?, 1e-6);
     Ok(())
 }
@@ -297,10 +348,11 @@ fn padding_changes_no_bit_of_what_a_window_gets() -> Result<()> {
             (2, padded),
             &Device::Cpu,
         )?;
-        let in_batch = super::attention(&q, &k, &v, &both, heads, None, false)?;
+        let in_batch = super::attention(&q, &k, &v, &both, options(heads, None, false))?;
         let alone = |x: &Tensor| x.narrow(0, 0, 1)?.narrow(1, 0, tokens)?.contiguous();
         let bias = Tensor::from_vec(bias(tokens, tokens), (1, tokens), &Device::Cpu)?;
-        let expected = super::attention(&alone(&q)?, &alone(&k)?, &alone(&v)?, &bias, heads, None, false)?;
+        let expected =
+            super::attention(&alone(&q)?, &alone(&k)?, &alone(&v)?, &bias, options(heads, None, false))?;
         let bits = |x: &Tensor| -> Result<Vec<u32>> { Ok(flat(x)?.into_iter().map(f32::to_bits).collect()) };
         assert!(bits(&alone(&in_batch)?)? == bits(&expected)?, "{padded} tokens");
     }
@@ -323,10 +375,10 @@ fn relative_error() -> Result<()> {
 #[test]
 fn shapes_that_do_not_fit_are_errors() -> Result<()> {
     let (x, w, b) = (random(&[2, 3], 1)?, random(&[4, 5], 2)?, random(&[4], 3)?);
-    assert!(super::linear(&x, &w, &b).is_err());
+    assert!(super::linear(&x, &w, &b, Products::F32).is_err());
     assert!(super::layer_norm(&x, &b, &b, 1e-12).is_err());
     let (q, bias) = (random(&[1, 2, 6], 4)?, random(&[1, 3], 5)?);
-    assert!(super::attention(&q, &q, &q, &bias, 2, None, false).is_err());
-    assert!(super::attention(&q, &q, &q, &bias, 4, None, false).is_err());
+    assert!(super::attention(&q, &q, &q, &bias, options(2, None, false)).is_err());
+    assert!(super::attention(&q, &q, &q, &bias, options(4, None, false)).is_err());
     Ok(())
 }

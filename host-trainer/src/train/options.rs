@@ -19,6 +19,8 @@ use crate::train::schedule::Schedule;
 pub(super) const EPOCHS: &str = "--epochs";
 /// See [`EPOCHS`].
 pub(super) const MAX_STEPS: &str = "--max-steps";
+/// See [`FinetuneOptions::dtype`].
+pub(super) const DTYPE: &str = "--dtype";
 
 /// How the encoder is pruned.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -125,7 +127,8 @@ pub struct FinetuneOptions {
     pub shrink_batch: bool,
     /// In place of the configuration's `hidden_dropout_prob` and `attention_probs_dropout_prob`.
     pub dropout: (Option<f64>, Option<f64>),
-    /// What products and activations are computed in; weights and moments are always kept in f32.
+    /// What products and activations are computed in; weights and moments are always kept in f32. On a CPU bf16 is that of
+    /// products only.
     pub dtype: DType,
     /// Trains what the packed int8 model will compute.
     pub quantized: bool,
@@ -176,7 +179,7 @@ impl FinetuneOptions {
     }
 
     /// What decides the course of a run, by the flag that sets it: a run goes on only with the same, except that it may
-    /// become longer.
+    /// become longer and change its `--dtype`.
     pub fn recipe(&self) -> Vec<(String, String)> {
         let paths = |paths: &[PathBuf]| {
             paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
@@ -198,7 +201,7 @@ impl FinetuneOptions {
             ("--gradient-accumulation", self.accumulation.to_string()),
             ("--hidden-dropout", dropout(self.dropout.0)),
             ("--attention-dropout", dropout(self.dropout.1)),
-            ("--dtype", self.dtype.as_str().to_owned()),
+            (DTYPE, self.dtype.as_str().to_owned()),
             ("--qat", self.quantized.to_string()),
             ("--max-seq-len", self.windows.max_seq_len.to_string()),
             ("--doc-stride", self.windows.doc_stride.to_string()),

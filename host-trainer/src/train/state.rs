@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::features::Feature;
 use crate::output::write_atomically;
-use crate::train::options::{EPOCHS, MAX_STEPS};
+use crate::train::options::{DTYPE, EPOCHS, MAX_STEPS};
 
 /// The file in a checkpoint.
 const FILE: &str = "training.json";
@@ -94,12 +94,13 @@ impl State {
     }
 
     /// Checks that a run with this recipe and data is the one that `self` was saved by, and no shorter: it may have more
-    /// steps.
+    /// steps, and another `--dtype`, since what is saved is f32 with each.
     ///
     /// # Errors
     /// The first difference, with both values.
     pub fn check(&self, now: &State, per_epoch: usize) -> Result<()> {
-        let decides = |(flag, _): &&(String, String)| flag != EPOCHS && flag != MAX_STEPS;
+        let may_change = [DTYPE, EPOCHS, MAX_STEPS];
+        let decides = |(flag, _): &&(String, String)| !may_change.contains(&flag.as_str());
         for (flag, value) in now.recipe.iter().filter(decides) {
             let before = self.value(flag);
             ensure!(
@@ -133,7 +134,8 @@ impl State {
         number(MAX_STEPS).unwrap_or_else(|| per_epoch.saturating_mul(number(EPOCHS).unwrap_or(0)))
     }
 
-    fn value(&self, flag: &str) -> Option<&str> {
+    /// The value of a flag in the recipe.
+    pub fn value(&self, flag: &str) -> Option<&str> {
         self.recipe.iter().find(|(name, _)| name == flag).map(|(_, value)| value.as_str())
     }
 }

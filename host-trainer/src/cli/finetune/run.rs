@@ -46,7 +46,7 @@ pub struct RunArgs {
     /// The share of attention probabilities that is dropped by chance [default: that of config.json]
     #[arg(long, value_name = "SHARE")]
     pub attention_dropout: Option<f64>,
-    /// What products and activations are computed in; weights are kept in f32.
+    /// What products are computed in, on a GPU activations too; weights are kept in f32.
     #[arg(long, value_name = "TYPE", value_enum, default_value_t = Dtype::F32)]
     pub dtype: Dtype,
     /// As --dtype bf16
@@ -89,7 +89,7 @@ pub struct RunArgs {
 pub enum Dtype {
     /// 32 bits.
     F32,
-    /// 16 bits with the exponent of f32; on a GPU only.
+    /// 16 bits with the exponent of f32; on a GPU, or a CPU with AVX-512 BF16.
     Bf16,
 }
 

@@ -70,7 +70,7 @@ impl Network {
         quantized: bool,
         smoothing: Option<Smoothing>,
     ) -> Result<Self> {
-        let mut model = self.model.with_dtype(dtype).with_quantization(quantized);
+        let mut model = self.model.with_dtype(dtype)?.with_quantization(quantized);
         if let Some(smoothing) = &smoothing {
             model = model.with_smoothing(smoothing)?;
         }

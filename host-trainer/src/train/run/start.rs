@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use blockspan_squad::printable;
-use candle_core::DType;
 
 use super::checkpoints::Checkpoints;
 use super::log::RunLog;
@@ -15,12 +14,13 @@ use crate::calibration;
 use crate::card::Card;
 use crate::checkpoint;
 use crate::config::Config;
+use crate::ops::Products;
 use crate::prune::Masks;
 use crate::tokenizer::Tokenizer;
 use crate::train::evaluator::Evaluator;
 use crate::train::learner::{Learner, Start};
 use crate::train::metrics::Metrics;
-use crate::train::options::{FinetuneOptions, FinetuneReport};
+use crate::train::options::{DTYPE, FinetuneOptions, FinetuneReport};
 use crate::train::setup;
 use crate::train::state::State;
 use crate::train::store::Store;
@@ -52,11 +52,13 @@ pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneR
     let last = store.steps()?.last().copied();
     let per_epoch = data.features.len().div_ceil(runtime.step_windows(options));
     let mut steps_before = options.steps(per_epoch);
+    let mut dtype_before = None;
     let (parameters, masks) = match last.filter(|_| options.saving.resume) {
         Some(step) => {
             let saved = State::read(&store.path(step))?;
             saved.check(&state, per_epoch)?;
             steps_before = saved.steps(per_epoch);
+            dtype_before = saved.value(DTYPE).map(str::to_owned);
             let recipe = core::mem::replace(&mut state, saved).recipe;
             state.recipe = recipe;
             (checkpoint::load(&store.path(step), &config, options.seed)?.0, Masks::new())
@@ -108,6 +110,12 @@ pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneR
     drop(parameters);
     if state.step > 0 {
         log.line(&format!("resumed from {}", checkpoint.display()));
+    }
+    let dtype = options.dtype.as_str();
+    if let Some(before) = dtype_before.filter(|before| before != dtype) {
+        log.line(&format!(
+            "the run had --dtype {before} and goes on with {dtype}: weights are f32 with both"
+        ));
     }
     let steps = options.steps(per_epoch);
     if steps > steps_before {
@@ -162,9 +170,7 @@ fn check(options: &FinetuneOptions, runtime: &Runtime) -> Result<()> {
              or --null-distill-weight"
         );
     }
-    ensure!(
-        !(runtime.device.is_cpu() && options.dtype == DType::BF16),
-        "--dtype bf16: the CPU backend multiplies no bf16 matrices; leave it out, or give --device cuda"
-    );
+    // Before anything is read: what this machine cannot multiply.
+    Products::new(options.dtype, &runtime.device)?;
     Ok(())
 }

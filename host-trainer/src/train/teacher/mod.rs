@@ -61,7 +61,8 @@ impl TeacherNetwork {
         let parameters = checkpoint::load_fine_tuned(path, &config)?;
         let content = cache::content_of(path, &parameters)?;
         let variables = Variables::frozen(&config, parameters, device)?;
-        let network = BertForQuestionAnswering::new(&config, variables.builder())?.with_dtype(options.dtype);
+        let network =
+            BertForQuestionAnswering::new(&config, variables.builder())?.with_dtype(options.dtype)?;
         Ok(TeacherNetwork { network, content })
     }
 
