@@ -7,6 +7,10 @@ use super::STRIP_ROWS;
 use super::vector::{interleave, load_part, round, store_halves, transpose};
 use crate::dense_bf16::{Matrix, PANEL_COLUMNS};
 
+/// How many pairs before its use a column is fetched: columns are far from each other, so the processor does not see where
+/// the next one is.
+const PAIRS_AHEAD: usize = 8;
+
 /// Where the pairs of 16 rows go: those of rows 0 to 7 of group `g` and pair `p` from `g · group + p · pair` on, those of
 /// rows 8 to 15 `half` later.
 #[derive(Clone, Copy)]
@@ -48,6 +52,8 @@ pub(super) fn pack(matrix: Matrix<'_>, pairs: Range<usize>, places: Places, out:
             let column = 2 * (first + pair);
             for group in 0..groups {
                 let (row, len) = (16 * group, 16.min(rows - 16 * group));
+                matrix.prefetch(row, column + 2 * PAIRS_AHEAD);
+                matrix.prefetch(row, column + 2 * PAIRS_AHEAD + 1);
                 let low = load_part(matrix.part_of_column(row, column, len));
                 let mut high = _mm512_setzero_ps();
                 if column + 1 < columns {
@@ -64,6 +70,8 @@ pub(super) fn pack(matrix: Matrix<'_>, pairs: Range<usize>, places: Places, out:
             let len = 32.min(columns - column);
             let mut vectors = [_mm512_setzero_si512(); 16];
             for (row, vector) in (16 * group..rows).zip(&mut vectors) {
+                matrix.prefetch(row, column + 64);
+                matrix.prefetch(row, column + 80);
                 let values = matrix.part_of_row(row, column, len);
                 let (low, high) = values.split_at(len.min(16));
                 *vector = round(load_part(low), load_part(high));
