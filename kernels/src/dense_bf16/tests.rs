@@ -22,7 +22,8 @@ impl Numbers {
     /// Of any exponent, subnormal numbers too, such that no sum overflows.
     fn any(&mut self) -> f32 {
         let bits = (self.bits() >> 32) as u32;
-        f32::from_bits(bits & 0x807f_ffff | (bits >> 23 & 0xff) % 0xb0 << 23)
+        let exponent = (bits >> 23 & 0xff) % 0xb0;
+        f32::from_bits(bits & 0x807f_ffff | (exponent << 23))
     }
 
     fn take(&mut self, len: usize, any: bool) -> Vec<f32> {
