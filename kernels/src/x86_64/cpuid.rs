@@ -19,7 +19,6 @@ pub(super) struct Features {
     /// AVX-512 F, BW, VL and VNNI and BMI2, with the ZMM registers saved, beside all of `avx2`.
     pub avx512vnni: bool,
     /// AVX-512 BF16, beside all of `avx512vnni`.
-    #[cfg_attr(not(feature = "std"), expect(dead_code, reason = "its kernels need std"))]
     pub avx512bf16: bool,
 }
 
