@@ -7,6 +7,13 @@ use blockspan_engine::span::MAX_N_BEST;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod examples;
+#[cfg(feature = "serve")]
+mod serve;
+mod values;
+
+#[cfg(feature = "serve")]
+pub use serve::{LimitArgs, LogArgs, LogFormat, Serve, ServeMode};
+use values::{number, up_to};
 
 /// Answers questions from a passage, from one packed file.
 #[derive(Parser)]
@@ -22,6 +29,9 @@ pub enum Command {
     Ask(Ask),
     /// Answer the questions of files: JSON Lines, SQuAD, CSV or TSV in, JSON Lines out.
     Batch(Batch),
+    /// Answer over HTTP.
+    #[cfg(feature = "serve")]
+    Serve(Serve),
     /// Print EM and F1 of a packed model over a SQuAD file.
     Eval(Eval),
     /// Show what a packed model holds: shape, metadata, sections, density, sizes.
@@ -283,20 +293,6 @@ pub enum Format {
     Csv,
     /// Columns separated by tabs, named in the first row
     Tsv,
-}
-
-/// A whole number from 1 to `MOST`.
-fn up_to<const MOST: usize>(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if (1..=MOST).contains(&number) => Ok(number),
-        _ if MOST == usize::MAX => Err("give a whole number, at least 1".to_owned()),
-        _ => Err(format!("give a whole number from 1 to {MOST}")),
-    }
-}
-
-/// A number; `inf` is one.
-fn number(text: &str) -> Result<f32, String> {
-    text.parse().ok().filter(|number: &f32| !number.is_nan()).ok_or_else(|| "give a number".to_owned())
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ mod passage;
 mod progress;
 mod runtime;
 mod selftest;
+#[cfg(feature = "serve")]
+mod serve;
 mod tokenize;
 mod version;
 
@@ -37,6 +39,8 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Ask(args) => ask::run(&args).map(|()| 0),
         Command::Batch(args) => batch::run(&args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(&args).map(|()| 0),
         Command::Eval(args) => eval::run(&args).map(|()| 0),
         Command::Inspect(args) => inspect::run(&args).map(|()| 0),
         Command::Bench(args) => bench::run(&args).map(|()| 0),

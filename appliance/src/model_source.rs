@@ -31,6 +31,9 @@ pub enum ModelSource {
     Default,
     /// A file.
     File { path: PathBuf, file: MappedFile },
+    /// A file, in memory.
+    #[cfg(feature = "serve")]
+    Read { path: PathBuf, bytes: AlignedBytes },
     /// What came on standard input, in memory.
     Stdin(AlignedBytes),
 }
@@ -75,16 +78,23 @@ impl ModelSource {
         }
     }
 
+    /// As [`open`](Self::open), but a file is read into memory: nothing that happens to it later matters.
+    #[cfg(feature = "serve")]
+    pub fn read(path: Option<&Path>) -> Result<Self> {
+        match path {
+            Some(path) if !is_stdin(path) => {
+                check_regular(path)?;
+                let bytes =
+                    AlignedBytes::read_file(path).map_err(|error| anyhow!("{error}; name a .bspan file"))?;
+                Ok(Self::Read { path: path.to_owned(), bytes })
+            }
+            path => Self::open(path),
+        }
+    }
+
     #[expect(unsafe_code, reason = "the one mapping call")]
     fn map(path: &Path) -> Result<Self> {
-        let shown = path.display();
-        // Found out before opening, which would wait for the other end of a pipe.
-        if let Some(kind) =
-            path.metadata().ok().map(|metadata| metadata.file_type()).filter(|kind| !kind.is_file())
-        {
-            let what = if kind.is_dir() { "a directory" } else { "not a regular file" };
-            bail!("{shown}: is {what}; name a .bspan file");
-        }
+        check_regular(path)?;
         // SAFETY: as the README asks, whoever may write the file leaves it alone while a command runs, and replaces a
         // model by renaming a new one over it. A private copy would need no such promise, but as much memory again as
         // the model and most of the time that a start takes (a read of 112 MB against a mapping of some microseconds).
@@ -99,6 +109,8 @@ impl ModelSource {
             #[cfg(default_model)]
             Self::Default => default::bytes(),
             Self::File { file, .. } => file.bytes(),
+            #[cfg(feature = "serve")]
+            Self::Read { bytes, .. } => bytes,
             Self::Stdin(bytes) => bytes,
         }
     }
@@ -115,10 +127,22 @@ impl ModelSource {
             #[cfg(default_model)]
             Self::Default => SharedModel::new(default::bytes()),
             Self::File { file, .. } => SharedModel::new(file),
+            #[cfg(feature = "serve")]
+            Self::Read { bytes, .. } => SharedModel::new(bytes),
             Self::Stdin(bytes) => SharedModel::new(bytes),
         };
         shared.map_err(|error| refusal(&name, &error))
     }
+}
+
+/// Refuses what is no file. Found out before opening, which would wait for the other end of a pipe.
+fn check_regular(path: &Path) -> Result<()> {
+    let kind = path.metadata().ok().map(|metadata| metadata.file_type()).filter(|kind| !kind.is_file());
+    if let Some(kind) = kind {
+        let what = if kind.is_dir() { "a directory" } else { "not a regular file" };
+        bail!("{}: is {what}; name a .bspan file", path.display());
+    }
+    Ok(())
 }
 
 /// Why these bytes are no model, and what to do.
@@ -138,6 +162,8 @@ impl fmt::Display for ModelSource {
             #[cfg(default_model)]
             Self::Default => f.write_str("the default model"),
             Self::File { path, .. } => path.display().fmt(f),
+            #[cfg(feature = "serve")]
+            Self::Read { path, .. } => path.display().fmt(f),
             Self::Stdin(_) => f.write_str("standard input"),
         }
     }

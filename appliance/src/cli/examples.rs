@@ -13,6 +13,13 @@ pub const BATCH: &str = "Examples:
   blockspan batch questions.jsonl --expect answers.jsonl
   cat questions.jsonl | blockspan batch - --top-k 3";
 
+#[cfg(feature = "serve")]
+pub const SERVE: &str = r#"Examples:
+  blockspan serve --model model.bspan
+  curl -H "Content-Type: application/json" http://127.0.0.1:8080/v1/answer -d '{"question": "How high is the mast?", "context": "The mast is 31 metres high."}'
+
+Every option may also be given by its environment variable, for example BLOCKSPAN_LISTEN=127.0.0.1:9000."#;
+
 pub const EVAL: &str = "Example:
   blockspan eval --model model.bspan dev.json --predictions predictions.json";
 

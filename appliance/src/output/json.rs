@@ -11,6 +11,8 @@ use serde_json::Value;
 
 /// A question and its answers: `ask --json`. The order of the fields is part of the promise.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Reply"))]
 pub struct Object<'a> {
     /// Where there are many questions: which it is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,6 +29,8 @@ pub struct Object<'a> {
 
 /// An answer.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Answer"))]
 struct Item<'a> {
     text: &'a str,
     start: usize,
@@ -44,6 +48,7 @@ struct Item<'a> {
 
 /// Where the answer stands, if that may be one of several documents.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct InDocument<'a> {
     #[serde(flatten)]
     name: &'a DocumentName,
@@ -52,6 +57,7 @@ struct InDocument<'a> {
 
 /// What a document is called, and what its sender said of it.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DocumentName {
     /// Its id.
     pub document: Value,
@@ -62,6 +68,7 @@ pub struct DocumentName {
 
 /// A document that has no answer because it cannot be read.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Unread<'a> {
     document: &'a Value,
     error: String,

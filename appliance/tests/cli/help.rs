@@ -8,6 +8,10 @@ use crate::common::{TempFile, blockspan, default_model, stdout, with_card};
 const COMMANDS: [&str; 9] =
     ["ask", "batch", "eval", "inspect", "bench", "selftest", "tokenize", "completions", "man"];
 
+/// With the one whose examples need a server ([`tests/serve`](../serve/help.rs)).
+const ALL_COMMANDS: [&str; 10] =
+    ["ask", "batch", "serve", "eval", "inspect", "bench", "selftest", "tokenize", "completions", "man"];
+
 fn help(args: &[&str]) -> String {
     stdout(&blockspan(args).output().unwrap())
 }
@@ -60,7 +64,7 @@ fn every_example_runs() {
 /// Short words, the same as the trainer's; not the options' own names in capitals.
 #[test]
 fn placeholders_say_what_is_wanted() {
-    const PLACEHOLDERS: [&str; 10] = [
+    const PLACEHOLDERS: [&str; 16] = [
         "<TOKENS>",
         "<FILE>",
         "<DIR>",
@@ -71,8 +75,14 @@ fn placeholders_say_what_is_wanted() {
         "<DIFF>",
         "<QUESTION>",
         "<SHELL>",
+        "<HOST:PORT>",
+        "<MODE>",
+        "<BYTES>",
+        "<SECONDS>",
+        "<FORMAT>",
+        "<LEVEL>",
     ];
-    for command in COMMANDS {
+    for command in ALL_COMMANDS {
         let help = help(&[command, "-h"]);
         let options: Vec<&str> =
             help.lines().filter(|line| line.trim_start().starts_with(['-', '<'])).collect();
@@ -90,7 +100,7 @@ fn placeholders_say_what_is_wanted() {
 fn options_with_a_value_tell_their_default() {
     // These have none: without them nothing is written, and the passage comes from elsewhere.
     const WITHOUT: [&str; 4] = ["--context ", "--predictions ", "--output-dir ", "--expect "];
-    for command in COMMANDS {
+    for command in ALL_COMMANDS {
         let help = help(&[command, "-h"]);
         for line in help.lines().filter(|line| line.trim_start().starts_with("--") && line.contains(" <")) {
             let none = WITHOUT.iter().any(|option| line.contains(option));

@@ -14,6 +14,7 @@ mod hostile_text;
 mod hyphens;
 mod inspect;
 mod manual;
+mod packed;
 mod refusals;
 mod selftest;
 mod tokenize;

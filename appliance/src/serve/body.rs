@@ -1,0 +1,108 @@
+//! The body of a request: its type, its length, its JSON.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, ORIGIN};
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use super::app::{App, Room};
+use super::errors::{ApiError, Kind};
+
+/// So many times the limit is read and thrown away before an answer of 413: a client that is still sending would not see
+/// it, and the connection would be reset.
+const DRAINED: usize = 4;
+
+/// A request's body, as JSON, and the memory that it takes.
+pub struct Input<T>(pub T, pub Room);
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Input<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let (head, body) = request.into_parts();
+        check_type(&head.headers)?;
+        let declared =
+            head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if declared.is_some_and(|bytes| bytes > app.limits.max_body_bytes)
+            && head.headers.contains_key(EXPECT)
+        {
+            // The client waits with the body until it is told to go on.
+            return Err(too_large(app));
+        }
+        let (bytes, room) =
+            tokio::time::timeout(app.body_timeout, read(app, body)).await.map_err(|_| {
+                let seconds = app.body_timeout.as_secs();
+                ApiError::new(
+                    Kind::Timeout,
+                    format!("the body took longer than {seconds} s; send it at once"),
+                )
+            })??;
+        Ok(Self(parse(&bytes)?, room))
+    }
+}
+
+/// Browsers let any page send what has another type, or none; then they name the page in `Origin`. Clients that are no
+/// browsers, Weaviate's among them, may leave the type out.
+fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    let named = match headers.get(CONTENT_TYPE) {
+        Some(value) => value.to_str().unwrap_or("?"),
+        None if !headers.contains_key(ORIGIN) => return Ok(()),
+        None => "",
+    };
+    let essence = named.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let found =
+        if essence.is_empty() { "no Content-Type".to_owned() } else { format!("Content-Type {essence}") };
+    Err(ApiError::new(Kind::UnsupportedMediaType, format!("{found}; send application/json")))
+}
+
+async fn read(app: &Arc<App>, mut body: Body) -> Result<(Vec<u8>, Room), ApiError> {
+    let most = app.limits.max_body_bytes;
+    let (mut bytes, mut room) = (Vec::new(), Room::new(Arc::clone(app)));
+    let mut total = 0usize;
+    while let Some(frame) = body.frame().await {
+        let frame =
+            frame.map_err(|_| ApiError::new(Kind::Malformed, "the body ended early; send all of it"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        total = total.saturating_add(data.len());
+        if total > most {
+            bytes = Vec::new();
+            room.clear();
+            if total > most.saturating_mul(DRAINED) {
+                break;
+            }
+        } else if room.grow(data.len()) {
+            bytes.extend_from_slice(&data);
+        } else {
+            app.metrics.overloaded.inc();
+            let message = "too many long requests at the moment; try again later";
+            return Err(ApiError::new(Kind::Overloaded, message));
+        }
+    }
+    if total > most { Err(too_large(app)) } else { Ok((bytes, room)) }
+}
+
+fn too_large(app: &App) -> ApiError {
+    let most = app.limits.max_body_bytes;
+    ApiError::new(
+        Kind::TooLarge,
+        format!(
+            "the body is longer than {most} bytes; split it, or start the server with a larger --max-body-bytes"
+        ),
+    )
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+        Category::Data => ApiError::validation(format!("the body does not fit: {error}")),
+        _ if bytes.is_empty() => ApiError::new(Kind::Malformed, "the body is empty; send JSON"),
+        _ => ApiError::new(Kind::Malformed, format!("the body is not JSON: {error}; send JSON in UTF-8")),
+    })
+}

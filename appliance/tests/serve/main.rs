@@ -1,0 +1,15 @@
+//! The server as its clients meet it: the built binary, requests over TCP, signals.
+
+mod answer;
+mod common;
+mod help;
+mod hugging_face;
+mod limits;
+mod operation;
+#[path = "../cli/packed.rs"]
+mod packed;
+mod refusals;
+mod security;
+#[cfg(unix)]
+mod swap;
+mod weaviate;
