@@ -93,6 +93,11 @@ impl SharedModel {
         Self::new(bytes).map_err(|error| BuildError::Parse { name: path.display().to_string(), error })
     }
 
+    /// The bytes that it was made of: the whole file.
+    pub fn bytes(&self) -> &[u8] {
+        self.0.borrow_owner().bytes()
+    }
+
     /// The model.
     pub fn model(&self) -> &Model<'_> {
         self.0.borrow_dependent()

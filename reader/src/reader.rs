@@ -37,6 +37,11 @@ impl Reader {
         self.model.model()
     }
 
+    /// The model, for whoever wants a reference that outlives the reader.
+    pub fn shared_model(&self) -> &SharedModel {
+        &self.model
+    }
+
     /// How many jobs, or windows of one, are read at the same time.
     pub fn sessions(&self) -> usize {
         self.workers.len()

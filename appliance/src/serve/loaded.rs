@@ -37,6 +37,9 @@ pub struct Loaded {
     pub since: SystemTime,
     /// The lines of its card.
     pub card: Vec<(String, String)>,
+    /// The SHA-256 of its bytes, once somebody has asked.
+    #[cfg(feature = "page")]
+    pub sha256: std::sync::OnceLock<String>,
 }
 
 impl Loading {
@@ -101,7 +104,15 @@ impl Loading {
             "{name}: the numbers of the model overflow; pack it again from a checkpoint that `blockspan-trainer \
              evaluate` answers with"
         );
-        Ok(Loaded { reader: Some(reader), name, bytes, since: SystemTime::now(), card })
+        Ok(Loaded {
+            reader: Some(reader),
+            name,
+            bytes,
+            since: SystemTime::now(),
+            card,
+            #[cfg(feature = "page")]
+            sha256: std::sync::OnceLock::new(),
+        })
     }
 }
 

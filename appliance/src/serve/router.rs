@@ -3,19 +3,22 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{Method, Uri};
 use axum::middleware;
 use axum::routing::{get, post};
 
 use super::app::App;
-use super::errors::{ApiError, Kind};
 use super::front::front;
-use super::routes::{health, hf, info, metrics, native, openapi, weaviate};
-use crate::output::printable;
+#[cfg(feature = "page")]
+use super::routes::page;
+use super::routes::{health, hf, info, metrics, missing, native, openapi, weaviate};
 
 /// All routes, behind the layer that every request passes.
 pub fn router(app: Arc<App>) -> Router {
-    behind_front(routes(), app)
+    #[cfg(feature = "page")]
+    let routes = routes().route("/", get(page::index)).fallback(page::other);
+    #[cfg(not(feature = "page"))]
+    let routes = routes().fallback(missing::not_found);
+    behind_front(routes, app)
 }
 
 fn routes() -> Router<Arc<App>> {
@@ -36,20 +39,9 @@ fn routes() -> Router<Arc<App>> {
 
 fn behind_front(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
     routes
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
+        .method_not_allowed_fallback(missing::method_not_allowed)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), front))
         .with_state(app)
-}
-
-async fn not_found(uri: Uri) -> ApiError {
-    let path: String = uri.path().chars().take(100).collect();
-    ApiError::new(Kind::NotFound, format!("{}: there is nothing here; see /openapi.json", printable(&path)))
-}
-
-async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
-    let message = format!("{method} is not for {}; see /openapi.json", printable(uri.path()));
-    ApiError::new(Kind::MethodNotAllowed, message)
 }
 
 #[cfg(test)]

@@ -44,6 +44,21 @@ fn each_limit_has_a_flag_of_its_own() {
     connection.response().error(413, "too_large");
 }
 
+/// What is sent once may come back with every answer.
+#[test]
+fn a_response_has_a_limit_too() {
+    let server = Server::start(&["--max-body-bytes", "400000"]);
+    let meta = "m".repeat(300_000);
+    let request = |top_k: usize| {
+        let documents = json!([{ "text": PASSAGE, "meta": meta }]);
+        json!({ "question": QUESTION, "documents": documents, "top_k": top_k, "per_document": top_k })
+    };
+    let answers = server.post("/v1/answer", &request(5)).ok()["answers"].as_array().unwrap().len();
+    assert_eq!(answers, 5);
+    let message = server.post("/v1/answer", &request(6)).error(413, "too_large");
+    assert!(message.contains("1600000 bytes"), "{message}");
+}
+
 #[test]
 fn a_body_in_chunks_has_the_same_limit() {
     let server = Server::start(&["--max-body-bytes", "100"]);

@@ -8,8 +8,12 @@ mod limits;
 mod operation;
 #[path = "../cli/packed.rs"]
 mod packed;
+#[cfg(all(feature = "page", unix))]
+mod page;
 mod refusals;
 mod security;
 #[cfg(unix)]
 mod swap;
+#[cfg(unix)]
+mod systemd;
 mod weaviate;

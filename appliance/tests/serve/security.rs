@@ -40,6 +40,9 @@ fn with_a_key_file_only_those_with_a_key_are_answered() {
     for path in ["/healthz", "/readyz"] {
         server.get(path).ok();
     }
+    // Everything before it is logged when this is.
+    server.connect().send("GET", "/healthz", &[("X-Request-Id", "the-last-one")], b"").ok();
+    server.wait_for_log("the-last-one");
     let log = server.log();
     assert!(log.contains("/v1/answer") && !log.contains("battery") && !log.contains(PASSAGE), "{log}");
 }

@@ -14,7 +14,12 @@ use crate::serve::answering::{answer_all, check_numbers};
 use crate::serve::app::App;
 use crate::serve::body::Input;
 use crate::serve::errors::ApiError;
-use crate::serve::respond::with_json;
+use crate::serve::respond::with_json_of;
+
+/// A response is at most so many times as long as the longest request,
+const RESPONSE: usize = 4;
+/// or so many bytes, if that is more.
+const LEAST_RESPONSE: usize = 1 << 20;
 
 /// One question or many, about one passage or many documents.
 #[derive(Deserialize)]
@@ -95,6 +100,7 @@ pub async fn answer(
     let mut replies = answer_all(&app, &loaded, jobs.into_iter()).await?.into_iter();
     let place = |index: usize| if many { format!("questions[{index}]") } else { String::new() };
     let threshold = options.answer.null_threshold;
+    let most = app.limits.max_body_bytes.saturating_mul(RESPONSE).max(LEAST_RESPONSE);
     match &texts {
         Texts::Passage(_) => {
             let reply = |(index, reply): (usize, Result<Reply, Error>)| {
@@ -103,10 +109,8 @@ pub async fn answer(
             };
             let replies: Vec<Reply> = replies.enumerate().map(reply).collect::<Result<_, _>>()?;
             let objects = questions.iter().zip(&replies);
-            Ok(respond(
-                objects.map(|(question, reply)| Object::new(None, question, reply, reader.model())),
-                many,
-            ))
+            let objects = objects.map(|(question, reply)| Object::new(None, question, reply, reader.model()));
+            respond(objects, many, most)
         }
         Texts::Documents { names, texts } => {
             let mut rankings = Vec::new();
@@ -124,16 +128,21 @@ pub async fn answer(
             let objects = questions.iter().zip(&rankings);
             let objects = objects
                 .map(|(question, ranking)| Object::ranked(None, question, ranking, names, reader.model()));
-            Ok(respond(objects, many))
+            respond(objects, many, most)
         }
     }
 }
 
-fn respond<'a>(mut objects: impl Iterator<Item = Object<'a>>, many: bool) -> Response {
-    match objects.next() {
-        Some(object) if !many => with_json(&Replies::One(object)),
-        first => with_json(&Replies::Many { results: first.into_iter().chain(objects).collect() }),
-    }
+fn respond<'a>(
+    mut objects: impl Iterator<Item = Object<'a>>,
+    many: bool,
+    most: usize,
+) -> Result<Response, ApiError> {
+    let replies = match objects.next() {
+        Some(object) if !many => Replies::One(object),
+        first => Replies::Many { results: first.into_iter().chain(objects).collect() },
+    };
+    with_json_of(&replies, most)
 }
 
 impl Texts {

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::missing::nothing;
 use crate::serve::app::App;
 use crate::serve::errors::{ApiError, Kind};
 use crate::serve::respond::with_json;
@@ -58,7 +59,7 @@ fn content(path: &str) -> Option<&'static [u8]> {
 
 /// `GET /`: the page.
 pub async fn index(headers: HeaderMap) -> Response {
-    file("index.html", &headers).unwrap_or_else(|| nothing("/").into_response())
+    file("index.html", &headers).unwrap_or_else(|| nothing(&Uri::from_static("/")).into_response())
 }
 
 /// A file of the page, or its model.
@@ -70,11 +71,7 @@ pub async fn other(State(app): State<Arc<App>>, method: Method, uri: Uri, header
         "model.bspan" => Some(model(&app, &headers).await),
         path => file(path, &headers),
     };
-    found.unwrap_or_else(|| nothing(uri.path()).into_response())
-}
-
-fn nothing(path: &str) -> ApiError {
-    super::nothing(path)
+    found.unwrap_or_else(|| nothing(&uri).into_response())
 }
 
 fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
@@ -93,7 +90,8 @@ fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
 fn tagged(version: &str, headers: &HeaderMap, body: Body, content_type: &str) -> Response {
     let tag = format!("\"{version}\"");
     let same = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
-    let (status, body) = if same { (StatusCode::NOT_MODIFIED, Body::empty()) } else { (StatusCode::OK, body) };
+    let (status, body) =
+        if same { (StatusCode::NOT_MODIFIED, Body::empty()) } else { (StatusCode::OK, body) };
     let mut response = (status, body).into_response();
     let more = response.headers_mut();
     for (name, value) in [(CONTENT_TYPE, content_type), (ETAG, tag.as_str()), (CACHE_CONTROL, "no-cache")] {
