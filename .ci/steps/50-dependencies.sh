@@ -20,8 +20,9 @@ within blockspan-squad
 within blockspan-trainer blockspan-kernels blockspan-engine blockspan-squad
 within blockspan blockspan-kernels blockspan-engine blockspan-reader blockspan-squad
 within blockspan-capi blockspan-kernels blockspan-engine
+within blockspan-python blockspan-kernels blockspan-engine blockspan-reader
 
-for package in blockspan blockspan-capi blockspan-engine blockspan-kernels blockspan-reader; do
+for package in blockspan blockspan-capi blockspan-engine blockspan-kernels blockspan-python blockspan-reader; do
   if crates "$package" | grep -E '^(candle|tokenizers|safetensors)'; then
     fail "$package must not depend on the training crates above"
   fi

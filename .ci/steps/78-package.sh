@@ -7,7 +7,7 @@
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-persist cargo package --workspace --exclude blockspan-tests --no-verify --allow-dirty --quiet --target-dir "$scratch/target"
+persist cargo package --workspace --exclude blockspan-tests --exclude blockspan-python --no-verify --allow-dirty --quiet --target-dir "$scratch/target"
 
 members=()
 for tarball in "$scratch"/target/package/*.crate; do

@@ -1,0 +1,16 @@
+"""Answers questions from a passage, on the CPU, from one file.
+
+>>> import blockspan
+>>> model = blockspan.Model()
+>>> context = "The tower 🗼 was built in 1862 and stands 31 metres high."
+>>> [answer] = model.answer("How high is the tower?", context)
+>>> answer.text, answer.start, answer.end
+('31 metres', 41, 50)
+>>> context[answer.start:answer.end]
+'31 metres'
+"""
+
+from ._answer import Answer
+from ._native import InputError, Model, ModelError, __version__
+
+__all__ = ["Answer", "InputError", "Model", "ModelError", "__version__"]

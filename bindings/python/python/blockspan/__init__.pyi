@@ -1,0 +1,87 @@
+from collections.abc import Iterable
+from os import PathLike
+from typing import Literal, NamedTuple, Optional, Union, final, overload
+
+__all__ = ["Answer", "InputError", "Model", "ModelError", "__version__"]
+__version__: str
+
+class InputError(ValueError):
+    """The question, the context or an option is not one that can be answered."""
+
+class ModelError(ValueError):
+    """The file is not a model, or a damaged one."""
+
+class Answer(NamedTuple):
+    """A span of the context. ``context[answer.start:answer.end] == answer.text``."""
+
+    text: str
+    score: float
+    start: int
+    end: int
+    null_diff: float
+    answerable: Optional[float]
+
+@final
+class Model:
+    def __new__(
+        cls,
+        path: Optional[Union[str, PathLike[str]]] = None,
+        *,
+        sessions: Optional[int] = None,
+        max_seq_len: Optional[int] = None,
+    ) -> Model: ...
+    def answer(
+        self,
+        question: str,
+        context: str,
+        top_k: int = 1,
+        *,
+        max_answer_len: int = 30,
+        n_best: int = 20,
+        null_threshold: Optional[float] = None,
+        max_query_length: Optional[int] = None,
+        doc_stride: Optional[int] = None,
+        max_seq_len: Optional[int] = None,
+    ) -> list[Answer]: ...
+    @overload
+    def answer_many(
+        self,
+        questions: Iterable[str],
+        contexts: Union[str, Iterable[str]],
+        top_k: int = 1,
+        *,
+        sessions: Optional[int] = None,
+        return_exceptions: Literal[False] = False,
+        max_answer_len: int = 30,
+        n_best: int = 20,
+        null_threshold: Optional[float] = None,
+        max_query_length: Optional[int] = None,
+        doc_stride: Optional[int] = None,
+        max_seq_len: Optional[int] = None,
+    ) -> list[list[Answer]]: ...
+    @overload
+    def answer_many(
+        self,
+        questions: Iterable[str],
+        contexts: Union[str, Iterable[str]],
+        top_k: int = 1,
+        *,
+        sessions: Optional[int] = None,
+        return_exceptions: bool,
+        max_answer_len: int = 30,
+        n_best: int = 20,
+        null_threshold: Optional[float] = None,
+        max_query_length: Optional[int] = None,
+        doc_stride: Optional[int] = None,
+        max_seq_len: Optional[int] = None,
+    ) -> list[Union[list[Answer], Exception]]: ...
+    @property
+    def sessions(self) -> int: ...
+    @property
+    def max_seq_len(self) -> int: ...
+    @property
+    def max_positions(self) -> int: ...
+    @property
+    def null_threshold(self) -> Optional[float]: ...
+    @property
+    def metadata(self) -> dict[str, str]: ...

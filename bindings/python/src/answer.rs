@@ -1,0 +1,28 @@
+//! Replies as `blockspan.Answer`s.
+
+use blockspan_reader::Reply;
+use blockspan_reader::engine::Model;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyList, PyType};
+
+/// `blockspan._answer.Answer`, a named tuple of Python's.
+static ANSWER: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// The reply as a list of `Answer`s, best first.
+pub(crate) fn answers<'py>(
+    py: Python<'py>,
+    model: &Model<'_>,
+    reply: &Reply,
+) -> PyResult<Bound<'py, PyList>> {
+    let class = ANSWER.import(py, "blockspan._answer", "Answer")?;
+    let null_diff = reply.null_diff;
+    let answerable = model.answerable().map(|fitted| fitted.probability(null_diff));
+    let list = PyList::empty(py);
+    for answer in &reply.answers {
+        let fields =
+            (answer.text.as_str(), answer.score, answer.start_char, answer.end_char, null_diff, answerable);
+        list.append(class.call1(fields)?)?;
+    }
+    Ok(list)
+}

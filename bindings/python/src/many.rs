@@ -1,0 +1,126 @@
+//! `Model.answer_many`: many questions, in order.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use blockspan_reader::{Job, Options, Reader, Ticket};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyString};
+
+use crate::answer::answers;
+use crate::arguments::text;
+use crate::failure::{answering, input};
+use crate::waiting::wait;
+
+/// Questions and their contexts, not read yet.
+pub(crate) struct Pairs<'py> {
+    questions: Vec<Bound<'py, PyAny>>,
+    contexts: Contexts<'py>,
+    /// The context before, and its text: neighbors often share it.
+    last: Option<(Bound<'py, PyAny>, Arc<str>)>,
+}
+
+enum Contexts<'py> {
+    /// One for all questions.
+    Same(Arc<str>),
+    /// One for each.
+    Each(Vec<Bound<'py, PyAny>>),
+}
+
+impl<'py> Pairs<'py> {
+    /// `questions` is an iterable, `contexts` too, or one text for all.
+    ///
+    /// # Errors
+    /// They are not, or not equally long.
+    pub fn new(questions: &Bound<'py, PyAny>, contexts: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let questions = items(questions, "questions")?;
+        let contexts = if contexts.is_instance_of::<PyString>() {
+            Contexts::Same(text(contexts, "contexts")?)
+        } else {
+            let contexts = items(contexts, "contexts")?;
+            if contexts.len() != questions.len() {
+                let (asked, given) = (questions.len(), contexts.len());
+                return Err(input(format!(
+                    "{asked} questions and {given} contexts; give a context for each question, or one str for all"
+                )));
+            }
+            Contexts::Each(contexts)
+        };
+        Ok(Self { questions, contexts, last: None })
+    }
+
+    pub fn len(&self) -> usize {
+        self.questions.len()
+    }
+
+    /// The texts of the pair at `index`, which is below [`len`](Self::len).
+    fn texts(&mut self, index: usize) -> PyResult<(Arc<str>, Arc<str>)> {
+        let question = text(&self.questions[index], &format!("questions[{index}]"))?;
+        let context = match &self.contexts {
+            Contexts::Same(context) => Arc::clone(context),
+            Contexts::Each(contexts) => match &self.last {
+                Some((object, context)) if object.is(&contexts[index]) => Arc::clone(context),
+                _ => {
+                    let context = text(&contexts[index], &format!("contexts[{index}]"))?;
+                    self.last = Some((contexts[index].clone(), Arc::clone(&context)));
+                    context
+                }
+            },
+        };
+        Ok((question, context))
+    }
+}
+
+fn items<'py>(iterable: &Bound<'py, PyAny>, name: &str) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let is_text = iterable.is_instance_of::<PyString>() || iterable.is_instance_of::<PyBytes>();
+    match iterable.try_iter() {
+        Ok(items) if !is_text => items.collect(),
+        _ => {
+            let kind = iterable.get_type().name()?;
+            Err(PyTypeError::new_err(format!("{name} must be an iterable of texts, not {kind}")))
+        }
+    }
+}
+
+/// Answers the pairs, at most four for each session ahead; a list for each, in order. With `keep_errors` the exception
+/// stands in the place of a pair that has no answers.
+///
+/// # Errors
+/// Else why the first such pair has none; or what a signal's handler raises. No job is left behind.
+pub(crate) fn answer_many<'py>(
+    py: Python<'py>,
+    reader: &Reader,
+    mut pairs: Pairs<'py>,
+    options: Options,
+    keep_errors: bool,
+) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    let mut ahead: VecDeque<PyResult<Ticket>> = VecDeque::new();
+    let mut next = 0;
+    while list.len() < pairs.len() {
+        while next < pairs.len() && ahead.len() < 4 * reader.sessions() {
+            let ticket = pairs.texts(next).map(|(question, context)| {
+                let job = Job::new(question, context).with(options);
+                // The queue may be full of other threads' questions, whose replies want the GIL.
+                py.detach(|| reader.submit(job))
+            });
+            ahead.push_back(ticket);
+            next += 1;
+        }
+        let Some(ticket) = ahead.pop_front() else { break };
+        let place = || format!("questions[{}]: ", list.len());
+        let item = match ticket {
+            Ok(ticket) => wait(py, ticket)?
+                .map_err(|error| answering(&place(), &error))
+                .and_then(|reply| answers(py, reader.model(), &reply)),
+            Err(error) => Err(error),
+        };
+        match item {
+            Ok(item) => list.append(item)?,
+            Err(error) if keep_errors => list.append(error.into_value(py))?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(list)
+}
