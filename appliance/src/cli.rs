@@ -25,7 +25,7 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Answer a question from a passage (--context, --context-file, or standard input).
+    /// Answer a question from a passage (--context, --context-file, or standard input), or from many files.
     Ask(Ask),
     /// Answer the questions of files: JSON Lines, SQuAD, CSV or TSV in, JSON Lines out.
     Batch(Batch),
@@ -81,6 +81,12 @@ pub struct Ask {
     /// How many answers to print, best first.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = up_to::<MAX_N_BEST>)]
     pub top_k: usize,
+    /// How many of them may come from the same file, where there are several.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = up_to::<MAX_N_BEST>)]
+    pub per_document: usize,
+    /// Show the answer in its passage in color: auto is on a terminal, unless the variable NO_COLOR is set.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
     /// Never say that the passage holds no answer, even where the model's file recommends a threshold for that.
     #[arg(long, conflicts_with = "null_threshold")]
     pub always_answer: bool,
@@ -229,9 +235,10 @@ pub struct PassageArgs {
     /// The passage itself; it may begin with a hyphen.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub context: Option<String>,
-    /// A file that holds the passage, in UTF-8; - is standard input [default: standard input].
+    /// A file that holds the passage, in UTF-8; of HTML, the text. - is standard input. Given several times, or for a
+    /// directory with text, Markdown and HTML, the best answers of all files [default: standard input].
     #[arg(long, value_name = "FILE")]
-    pub context_file: Option<PathBuf>,
+    pub context_file: Vec<PathBuf>,
 }
 
 #[derive(Args)]
@@ -280,6 +287,17 @@ pub struct RuntimeArgs {
     /// same for each [default: the variable BLOCKSPAN_ISA, else the fastest that this machine has].
     #[arg(long, value_name = "NAME")]
     pub isa: Option<String>,
+}
+
+/// When text is in color.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal
+    Auto,
+    /// Also in a file or a pipe
+    Always,
+    /// With brackets in place of it
+    Never,
 }
 
 /// What a file holds.

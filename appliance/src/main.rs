@@ -10,6 +10,7 @@ mod card;
 mod cli;
 mod command_line;
 mod compare;
+mod documents;
 mod encoding;
 mod eval;
 mod inspect;

@@ -1,18 +1,19 @@
 //! Reading the passage.
 
 use core::fmt;
-use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::cli::PassageArgs;
-use crate::encoding::utf8;
+use crate::documents::{self, Document};
+
+pub use crate::documents::is_stdin;
 
 /// A text and where it came from.
 pub struct Passage {
-    pub text: String,
+    pub document: Document,
     pub origin: Origin,
 }
 
@@ -34,9 +35,19 @@ impl fmt::Display for Origin {
 }
 
 impl PassageArgs {
-    /// Whether the passage comes from standard input.
+    /// Whether something comes from standard input.
     pub fn is_stdin(&self) -> bool {
-        self.context.is_none() && self.context_file.as_deref().is_none_or(is_stdin)
+        self.context.is_none()
+            && (self.context_file.is_empty() || self.context_file.iter().any(|path| is_stdin(path)))
+    }
+
+    /// Whether there may be several passages: several files, or a directory.
+    pub fn has_documents(&self) -> bool {
+        match self.context_file.as_slice() {
+            [] => false,
+            [path] => !is_stdin(path) && path.is_dir(),
+            _ => true,
+        }
     }
 }
 
@@ -44,41 +55,27 @@ impl Passage {
     /// The text of the arguments, or standard input; unless it is asked for by `-`, not from a terminal.
     pub fn read(args: &PassageArgs) -> Result<Self> {
         if let Some(text) = &args.context {
-            return Ok(Self { text: text.clone(), origin: Origin::Argument });
+            return Ok(Self { document: Document::plain(text.as_str()), origin: Origin::Argument });
         }
-        let (origin, bytes) = match &args.context_file {
-            Some(path) if !is_stdin(path) => {
-                return Ok(Self { text: read_file(path)?, origin: Origin::File(path.clone()) });
-            }
+        match args.context_file.first() {
+            Some(path) => Self::read_file(path),
             None if io::stdin().is_terminal() => {
                 bail!("no passage: give --context TEXT or --context-file FILE, or pipe the text in")
             }
-            _ => (Origin::Stdin, read(io::stdin().lock())),
-        };
-        let bytes = bytes.map_err(|error| {
+            None => Self::read_file("-".as_ref()),
+        }
+    }
+
+    /// The text of a file, or of standard input.
+    pub fn read_file(path: &Path) -> Result<Self> {
+        if !is_stdin(path) {
+            return Ok(Self { document: documents::read(path)?, origin: Origin::File(path.to_owned()) });
+        }
+        let origin = Origin::Stdin;
+        let bytes = documents::read_all(io::stdin().lock()).map_err(|error| {
             anyhow!("{origin}: cannot read the passage: {error}; name a file of plain text")
         })?;
-        let text = utf8(bytes).with_context(|| origin.to_string())?;
-        Ok(Self { text, origin })
+        let document = Document::from_bytes(bytes, None).with_context(|| origin.to_string())?;
+        Ok(Self { document, origin })
     }
-}
-
-/// The text of a file.
-pub fn read_file(path: &Path) -> Result<String> {
-    let bytes = File::open(path).and_then(read).map_err(|error| {
-        anyhow!("{}: cannot read the passage: {error}; name a file of plain text", path.display())
-    })?;
-    utf8(bytes).with_context(|| path.display().to_string())
-}
-
-/// All bytes, up to one more than the engine takes, so that a device without an end is refused and not read for ever.
-fn read(reader: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    reader.take(1 << 32).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// Whether the name stands for standard input.
-pub fn is_stdin(path: &Path) -> bool {
-    path.as_os_str() == "-"
 }

@@ -21,6 +21,17 @@ fn a_model_must_be_named() {
 }
 
 #[test]
+fn there_is_nothing_to_test_the_machine_with() {
+    let output = Command::new(env!("CARGO_BIN_EXE_blockspan")).arg("selftest").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "error: this build has no default model, and so no recorded answers; record your own with `blockspan batch` and \
+         compare with --expect\n"
+    );
+}
+
+#[test]
 fn the_version_tells_that_there_is_none() {
     let output = Command::new(env!("CARGO_BIN_EXE_blockspan")).arg("--version").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();

@@ -6,7 +6,8 @@ pub const COMMAND: &str = r#"Example:
 pub const ASK: &str = r#"Examples:
   blockspan ask --context "The mast is 31 metres high." "How high is the mast?"
   blockspan ask --context-file report.txt --top-k 3 --json "Who signed the contract?"
-  cat report.txt | blockspan ask "Who signed the contract?""#;
+  cat report.txt | blockspan ask "Who signed the contract?"
+  blockspan ask --context-file notes --top-k 3 "Who signed the contract?""#;
 
 pub const BATCH: &str = "Examples:
   blockspan batch questions.jsonl --out answers.jsonl

@@ -52,6 +52,10 @@ struct Item<'a> {
 struct InDocument<'a> {
     #[serde(flatten)]
     name: &'a DocumentName,
+    /// Of a file, from 1; the service has no files.
+    #[cfg_attr(test, schemars(skip))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
     margin: f32,
 }
 
@@ -99,7 +103,10 @@ impl<'a> Object<'a> {
     ) -> Self {
         let answers = ranking.answers.iter().map(|ranked| {
             let document = names.get(ranked.document);
-            Item::new(&ranked.answer, document.map(|name| InDocument { name, margin: ranked.margin }))
+            Item::new(
+                &ranked.answer,
+                document.map(|name| InDocument { name, line: None, margin: ranked.margin }),
+            )
         });
         let unread = ranking.unread.iter().filter_map(|(document, error)| {
             Some(Unread { document: &names.get(*document)?.document, error: error.to_string() })
@@ -107,6 +114,18 @@ impl<'a> Object<'a> {
         let null_diff = ranking.null_diff;
         let answerable = answerable(model, null_diff);
         Self { id, question, answers: answers.collect(), null_diff, answerable, unread: unread.collect() }
+    }
+}
+
+impl Object<'_> {
+    /// Adds to each answer the line of the file in which it begins.
+    pub fn with_lines(mut self, lines: &[u64]) -> Self {
+        for (item, &line) in self.answers.iter_mut().zip(lines) {
+            if let Some(document) = &mut item.document {
+                document.line = Some(line);
+            }
+        }
+        self
     }
 }
 

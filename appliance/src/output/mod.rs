@@ -8,25 +8,10 @@ pub mod text;
 use std::io::{self, Write};
 
 use anyhow::{Result, anyhow};
-use blockspan_reader::Answer;
 
 pub use blockspan_squad::{printable, printable_lines};
 pub use new_file::NewFile;
 pub use partial_file::PartialFile;
-
-/// What came of a question, for people.
-pub struct Reply<'a> {
-    pub passage: &'a str,
-    /// Best first.
-    pub answers: &'a [Answer],
-    pub null_diff: f32,
-    /// Above it there are no answers.
-    pub null_threshold: f32,
-    /// Above it the answers are guesses: what the model's file recommends.
-    pub recommended: Option<f32>,
-    /// The probability that the passage holds an answer, where the model's file has what it follows from.
-    pub answerable: Option<f32>,
-}
 
 /// Prints on stdout. A reader that has gone away is no error.
 pub fn print(text: &str) -> Result<()> {

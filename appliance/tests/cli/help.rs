@@ -37,6 +37,8 @@ fn every_example_runs() {
                   "answers": [{ "text": "31 metres", "answer_start": 12 }] }],
     }]}]});
     std::fs::write(directory.join("dev.json"), data.to_string()).unwrap();
+    std::fs::create_dir(directory.join("notes")).unwrap();
+    std::fs::copy(&report.path, directory.join("notes/report.md")).unwrap();
     let line = serde_json::json!({ "id": "1", "question": "How high is the mast?", "context": "It is 31 metres high." });
     std::fs::write(directory.join("questions.jsonl"), format!("{line}\n")).unwrap();
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_blockspan")).parent().unwrap();
@@ -64,7 +66,8 @@ fn every_example_runs() {
 /// Short words, the same as the trainer's; not the options' own names in capitals.
 #[test]
 fn placeholders_say_what_is_wanted() {
-    const PLACEHOLDERS: [&str; 16] = [
+    const PLACEHOLDERS: [&str; 17] = [
+        "<WHEN>",
         "<TOKENS>",
         "<FILE>",
         "<DIR>",

@@ -2,6 +2,7 @@
 
 mod answerable;
 mod ask;
+mod ask_documents;
 mod batch;
 mod batch_expect;
 mod batch_input;

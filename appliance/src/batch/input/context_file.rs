@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::passage;
+use crate::documents;
 
 /// Reads files that lie in, or are named from, one directory.
 pub struct ContextFiles {
@@ -23,8 +23,8 @@ impl ContextFiles {
         match &self.last {
             Some((last, text)) if *last == path => Ok(Arc::clone(text)),
             _ => {
-                let text: Arc<str> =
-                    passage::read_file(&path).map_err(|error| format!("context_file: {error:#}"))?.into();
+                let document = documents::read(&path).map_err(|error| format!("context_file: {error:#}"))?;
+                let text = document.text;
                 self.last = Some((path, Arc::clone(&text)));
                 Ok(text)
             }

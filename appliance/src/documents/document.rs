@@ -1,0 +1,77 @@
+//! A text and its lines.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow};
+
+use super::html;
+use crate::encoding::utf8;
+
+/// A text to find answers in.
+#[derive(Clone)]
+pub struct Document {
+    pub text: Arc<str>,
+    pub lines: Lines,
+}
+
+/// Where the lines of its file are in a text.
+#[derive(Clone)]
+pub enum Lines {
+    /// The text is that of the file.
+    Same,
+    /// The first byte from which on the text is from a line of the file, and that line, from 1; in order.
+    From(Vec<(usize, u64)>),
+}
+
+impl Document {
+    /// Plain text.
+    pub fn plain(text: impl Into<Arc<str>>) -> Self {
+        Self { text: text.into(), lines: Lines::Same }
+    }
+
+    /// The file's line, from 1, in which the byte at `at` is.
+    pub fn line_at(&self, at: usize) -> u64 {
+        match &self.lines {
+            Lines::Same => {
+                let before = self.text.as_bytes().get(..at).unwrap_or_default();
+                1 + before.iter().filter(|&&byte| byte == b'\n').count() as u64
+            }
+            Lines::From(lines) => {
+                let next = lines.partition_point(|(first, _)| *first <= at);
+                next.checked_sub(1).and_then(|index| lines.get(index)).map_or(1, |(_, line)| *line)
+            }
+        }
+    }
+
+    /// What came from a file, or from standard input.
+    pub fn from_bytes(bytes: Vec<u8>, path: Option<&Path>) -> Result<Self> {
+        let text = utf8(bytes)?;
+        Ok(if path.is_some_and(is_html) { html::text(&text) } else { Self::plain(text) })
+    }
+}
+
+/// The text of a file; of an HTML page, by its name, without tags.
+pub fn read(path: &Path) -> Result<Document> {
+    let bytes = File::open(path).and_then(read_all).map_err(|error| {
+        anyhow!("{}: cannot read the passage: {error}; name a file of plain text", path.display())
+    })?;
+    Document::from_bytes(bytes, Some(path)).with_context(|| path.display().to_string())
+}
+
+/// All bytes, up to one more than the engine takes, so that a device without an end is refused and not read for ever.
+pub fn read_all(reader: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(1 << 32).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// By its name.
+fn is_html(path: &Path) -> bool {
+    let html = |extension: &std::ffi::OsStr| {
+        ["htm", "html", "xhtml"].iter().any(|name| extension.eq_ignore_ascii_case(name))
+    };
+    path.extension().is_some_and(html)
+}
