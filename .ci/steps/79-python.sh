@@ -24,7 +24,7 @@ CARGO_TARGET_DIR=$folder/target "$folder/build/bin/maturin" build --quiet --rele
 wheel=$(echo "$folder"/wheels/*.whl)
 echo "$(basename "$wheel"): $(stat -c %s "$wheel") bytes"
 listed=$(python3 -m zipfile --list "$wheel" | awk 'NR > 1 { print $1 }' | grep -v dist-info/ | sort | xargs)
-expected="blockspan/__init__.py blockspan/__init__.pyi blockspan/_answer.py blockspan/_native.abi3.so blockspan/default.bspan blockspan/py.typed"
+expected="blockspan/__init__.py blockspan/__init__.pyi blockspan/_answer.py blockspan/_native.abi3.so blockspan/_pipeline.py blockspan/default.bspan blockspan/py.typed"
 [ "$listed" = "$expected" ] || fail "the wheel holds other files: $listed"
 
 # Those that start: pyenv, for one, has commands of versions that are not there.

@@ -1,13 +1,28 @@
-//! Replies as `blockspan.Answer`s.
+//! Replies as `blockspan.Answer`s, and as the pipeline's dictionaries.
 
 use blockspan_reader::Reply;
 use blockspan_reader::engine::Model;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyList, PyType};
+use pyo3::types::{PyDict, PyList, PyType};
 
 /// `blockspan._answer.Answer`, a named tuple of Python's.
 static ANSWER: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// The reply as a list of the dictionaries that transformers' pipeline gives, best first.
+pub(crate) fn dictionaries<'py>(py: Python<'py>, reply: &Reply) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    for answer in &reply.answers {
+        let dictionary = PyDict::new(py);
+        dictionary.set_item(intern!(py, "score"), answer.score)?;
+        dictionary.set_item(intern!(py, "start"), answer.start_char)?;
+        dictionary.set_item(intern!(py, "end"), answer.end_char)?;
+        dictionary.set_item(intern!(py, "answer"), &answer.text)?;
+        list.append(dictionary)?;
+    }
+    Ok(list)
+}
 
 /// The reply as a list of `Answer`s, best first.
 pub(crate) fn answers<'py>(

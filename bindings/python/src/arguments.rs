@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use blockspan_reader::engine::AnswerOptions;
-use blockspan_reader::{Decoding, Options};
+use blockspan_reader::{Decoding, Options, PipelineOptions};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -100,6 +100,38 @@ impl Ask {
             top_k: self.top_k.get("top_k")?,
             max_seq_len: Count::optional(self.max_seq_len, "max_seq_len")?,
             decoding: Decoding::RunQa(rules),
+        })
+    }
+}
+
+/// How to answer by the rules of transformers' pipeline, as Python says it.
+pub(crate) struct AskPipeline {
+    pub top_k: Count,
+    pub max_answer_len: Count,
+    pub max_question_len: Count,
+    pub doc_stride: Option<Count>,
+    pub max_seq_len: Count,
+    pub handle_impossible_answer: bool,
+    pub align_to_words: bool,
+}
+
+impl AskPipeline {
+    /// As the reader takes it, which checks the ranges.
+    ///
+    /// # Errors
+    /// A number is negative.
+    pub fn options(&self) -> PyResult<Options> {
+        let rules = PipelineOptions {
+            max_answer_len: self.max_answer_len.get("max_answer_len")?,
+            max_question_len: self.max_question_len.get("max_question_len")?,
+            doc_stride: Count::optional(self.doc_stride, "doc_stride")?,
+            handle_impossible_answer: self.handle_impossible_answer,
+            align_to_words: self.align_to_words,
+        };
+        Ok(Options {
+            top_k: self.top_k.get("top_k")?,
+            max_seq_len: Some(self.max_seq_len.get("max_seq_len")?),
+            decoding: Decoding::Pipeline(rules),
         })
     }
 }

@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use blockspan_reader::{Job, Options, Reader, Ticket};
+use blockspan_reader::{Job, Options, Reader, Reply, Ticket};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 
-use crate::answer::answers;
 use crate::arguments::text;
 use crate::failure::{answering, input};
 use crate::waiting::wait;
@@ -17,6 +16,8 @@ use crate::waiting::wait;
 pub(crate) struct Pairs<'py> {
     questions: Vec<Bound<'py, PyAny>>,
     contexts: Contexts<'py>,
+    /// Whether messages say which pair they are about.
+    numbered: bool,
     /// The context before, and its text: neighbors often share it.
     last: Option<(Bound<'py, PyAny>, Arc<str>)>,
 }
@@ -33,7 +34,11 @@ impl<'py> Pairs<'py> {
     ///
     /// # Errors
     /// They are not, or not equally long.
-    pub fn new(questions: &Bound<'py, PyAny>, contexts: &Bound<'py, PyAny>) -> PyResult<Self> {
+    pub fn new(
+        questions: &Bound<'py, PyAny>,
+        contexts: &Bound<'py, PyAny>,
+        numbered: bool,
+    ) -> PyResult<Self> {
         let questions = items(questions, "questions")?;
         let contexts = if contexts.is_instance_of::<PyString>() {
             Contexts::Same(text(contexts, "contexts")?)
@@ -47,22 +52,32 @@ impl<'py> Pairs<'py> {
             }
             Contexts::Each(contexts)
         };
-        Ok(Self { questions, contexts, last: None })
+        Ok(Self { questions, contexts, numbered, last: None })
     }
 
     pub fn len(&self) -> usize {
         self.questions.len()
     }
 
+    /// What messages call the question, or the context, at `index`.
+    fn name(&self, kind: &str, index: usize) -> String {
+        if self.numbered { format!("{kind}s[{index}]") } else { kind.to_owned() }
+    }
+
+    /// What begins a message about the pair at `index`.
+    fn place(&self, index: usize) -> String {
+        if self.numbered { format!("questions[{index}]: ") } else { String::new() }
+    }
+
     /// The texts of the pair at `index`, which is below [`len`](Self::len).
     fn texts(&mut self, index: usize) -> PyResult<(Arc<str>, Arc<str>)> {
-        let question = text(&self.questions[index], &format!("questions[{index}]"))?;
+        let question = text(&self.questions[index], &self.name("question", index))?;
         let context = match &self.contexts {
             Contexts::Same(context) => Arc::clone(context),
             Contexts::Each(contexts) => match &self.last {
                 Some((object, context)) if object.is(&contexts[index]) => Arc::clone(context),
                 _ => {
-                    let context = text(&contexts[index], &format!("contexts[{index}]"))?;
+                    let context = text(&contexts[index], &self.name("context", index))?;
                     self.last = Some((contexts[index].clone(), Arc::clone(&context)));
                     context
                 }
@@ -83,7 +98,7 @@ fn items<'py>(iterable: &Bound<'py, PyAny>, name: &str) -> PyResult<Vec<Bound<'p
     }
 }
 
-/// Answers the pairs, at most four for each session ahead; a list for each, in order. With `keep_errors` the exception
+/// Answers the pairs, at most four for each session ahead; what `convert` makes of each reply, in order. With `keep_errors` the exception
 /// stands in the place of a pair that has no answers.
 ///
 /// # Errors
@@ -94,6 +109,7 @@ pub(crate) fn answer_many<'py>(
     mut pairs: Pairs<'py>,
     options: Options,
     keep_errors: bool,
+    convert: impl Fn(&Reply) -> PyResult<Bound<'py, PyList>>,
 ) -> PyResult<Bound<'py, PyList>> {
     let list = PyList::empty(py);
     let mut ahead: VecDeque<PyResult<Ticket>> = VecDeque::new();
@@ -109,11 +125,10 @@ pub(crate) fn answer_many<'py>(
             next += 1;
         }
         let Some(ticket) = ahead.pop_front() else { break };
-        let place = || format!("questions[{}]: ", list.len());
         let item = match ticket {
             Ok(ticket) => wait(py, ticket)?
-                .map_err(|error| answering(&place(), &error))
-                .and_then(|reply| answers(py, reader.model(), &reply)),
+                .map_err(|error| answering(&pairs.place(list.len()), &error))
+                .and_then(|reply| convert(&reply)),
             Err(error) => Err(error),
         };
         match item {

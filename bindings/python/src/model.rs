@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use blockspan_reader::engine;
-use blockspan_reader::{Job, cores};
+use blockspan_reader::{Job, Reply, cores};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyType};
 
-use crate::answer::answers;
-use crate::arguments::{Ask, Count, text};
+use crate::answer::{answers, dictionaries};
+use crate::arguments::{Ask, AskPipeline, Count, text};
 use crate::failure::{answering, input};
 use crate::files;
 use crate::many::{Pairs, answer_many};
@@ -162,14 +162,52 @@ impl Model {
             Ask { top_k, max_answer_len, n_best, null_threshold, max_query_length, doc_stride, max_seq_len };
         let options = ask.options()?;
         let sessions = self::sessions(sessions)?;
-        let pairs = Pairs::new(questions, contexts)?;
+        let pairs = Pairs::new(questions, contexts, true)?;
+        let convert = |reply: &Reply| answers(py, self.engine(), reply);
         if sessions.is_some_and(|sessions| sessions != self.sessions()) {
             let reader = Setup { sessions, ..self.pool.setup.clone() }.build()?;
-            let list = answer_many(py, &reader, pairs, options, return_exceptions);
+            let list = answer_many(py, &reader, pairs, options, return_exceptions, convert);
             py.detach(|| drop(reader));
             return list;
         }
-        answer_many(py, &*self.pool.reader(py)?, pairs, options, return_exceptions)
+        answer_many(py, &*self.pool.reader(py)?, pairs, options, return_exceptions, convert)
+    }
+
+    /// For `blockspan._pipeline`: a list of dictionaries for each pair, or its exception.
+    #[expect(clippy::too_many_arguments, reason = "Python's keywords")]
+    fn _answer_pipeline<'py>(
+        &self,
+        py: Python<'py>,
+        questions: &Bound<'py, PyAny>,
+        contexts: &Bound<'py, PyAny>,
+        numbered: bool,
+        top_k: Count,
+        max_answer_len: Count,
+        max_question_len: Count,
+        doc_stride: Option<Count>,
+        max_seq_len: Count,
+        handle_impossible_answer: bool,
+        align_to_words: bool,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let ask = AskPipeline {
+            top_k,
+            max_answer_len,
+            max_question_len,
+            doc_stride,
+            max_seq_len,
+            handle_impossible_answer,
+            align_to_words,
+        };
+        let options = ask.options()?;
+        let pairs = Pairs::new(questions, contexts, numbered)?;
+        let reader = self.pool.reader(py)?;
+        answer_many(py, &reader, pairs, options, true, |reply| dictionaries(py, reply))
+    }
+
+    /// For `blockspan._pipeline`: the same model with sessions for windows of other lengths.
+    fn _with_windows(&self, max_seq_len: usize) -> Self {
+        let setup = Setup { max_seq_len, ..self.pool.setup.clone() };
+        Self { pool: Pool::new(setup), path: self.path.clone() }
     }
 
     /// How many questions are read at the same time.

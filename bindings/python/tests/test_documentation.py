@@ -20,7 +20,7 @@ def described():
         value = getattr(blockspan, name)
         yield name, value
         if inspect.isclass(value):
-            own = [member for member in vars(value) if not member.startswith("_")]
+            own = [member for member in vars(value) if not member.startswith("_") or member == "__call__"]
             yield from ((f"{name}.{member}", getattr(value, member)) for member in own)
 
 

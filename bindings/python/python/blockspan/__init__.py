@@ -12,5 +12,6 @@
 
 from ._answer import Answer
 from ._native import InputError, Model, ModelError, __version__
+from ._pipeline import QuestionAnsweringPipeline, pipeline
 
-__all__ = ["Answer", "InputError", "Model", "ModelError", "__version__"]
+__all__ = ["Answer", "InputError", "Model", "ModelError", "QuestionAnsweringPipeline", "__version__", "pipeline"]

@@ -1,8 +1,8 @@
 from collections.abc import Iterable
 from os import PathLike
-from typing import Literal, NamedTuple, Optional, Union, final, overload
+from typing import Any, Literal, NamedTuple, Optional, Union, final, overload
 
-__all__ = ["Answer", "InputError", "Model", "ModelError", "__version__"]
+__all__ = ["Answer", "InputError", "Model", "ModelError", "QuestionAnsweringPipeline", "__version__", "pipeline"]
 __version__: str
 
 class InputError(ValueError):
@@ -85,3 +85,21 @@ class Model:
     def null_threshold(self) -> Optional[float]: ...
     @property
     def metadata(self) -> dict[str, str]: ...
+
+class QuestionAnsweringPipeline:
+    """What ``pipeline`` returns; call it with ``question`` and ``context``."""
+
+    task: str
+    model: Model
+    def __init__(self, model: Model, **parameters: Any) -> None: ...
+    def __call__(
+        self, *args: Any, num_workers: Optional[int] = None, batch_size: Optional[int] = None, **kwargs: Any
+    ) -> Any: ...
+
+def pipeline(
+    task: str = "question-answering",
+    model: Optional[Union[str, PathLike[str], Model]] = None,
+    *,
+    sessions: Optional[int] = None,
+    **parameters: Any,
+) -> QuestionAnsweringPipeline: ...
