@@ -37,7 +37,10 @@ done
 [ ${#pythons[@]} -gt 0 ] || pythons=(python3)
 for python in "${pythons[0]}" "${pythons[-1]}"; do
   version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-  tools "test-$version" "$python" pytest==8.4.2
+  wanted=(pytest==8.4.2)
+  # With the libraries whose record batches are read; the older one shows that the wheel needs none.
+  if [ "$python" = "${pythons[-1]}" ]; then wanted+=(pyarrow==26.0.1 polars==2.1.0); fi
+  tools "test-$version" "$python" "${wanted[@]}"
   environment=$folder/test-$version/bin
   "$environment/pip" install --quiet --disable-pip-version-check --no-index --force-reinstall "$wheel"
   [ "$("$environment/pip" show blockspan | sed -n 's/^Requires: *//p')" = "" ] || fail "the wheel wants other packages"

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use blockspan_reader::engine::AnswerOptions;
+use blockspan_reader::engine::{self, AnswerOptions};
 use blockspan_reader::{Decoding, Options, PipelineOptions};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
@@ -101,6 +101,23 @@ impl Ask {
             max_seq_len: Count::optional(self.max_seq_len, "max_seq_len")?,
             decoding: Decoding::RunQa(rules),
         })
+    }
+
+    /// As [`options`](Self::options), checked for windows of up to `most` tokens: where a job cannot say what is wrong.
+    ///
+    /// # Errors
+    /// A number is out of its range.
+    pub fn checked(&self, most: usize) -> PyResult<Options> {
+        let options = self.options()?;
+        if let Decoding::RunQa(rules) = &options.decoding {
+            rules.check().map_err(|error| input(error.to_string()))?;
+        }
+        match options.max_seq_len {
+            Some(asked) if !(8..=most).contains(&asked) => {
+                Err(input(engine::Error::MaxSeqLen { asked, most }.to_string()))
+            }
+            _ => Ok(options),
+        }
     }
 }
 

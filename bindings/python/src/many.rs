@@ -1,16 +1,15 @@
 //! `Model.answer_many`: many questions, in order.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use blockspan_reader::{Job, Options, Reader, Reply, Ticket};
+use blockspan_reader::{Job, Options, Reader, Reply};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 
+use crate::ahead::in_order;
 use crate::arguments::text;
 use crate::failure::{answering, input};
-use crate::waiting::wait;
 
 /// Questions and their contexts, not read yet.
 pub(crate) struct Pairs<'py> {
@@ -55,21 +54,12 @@ impl<'py> Pairs<'py> {
         Ok(Self { questions, contexts, numbered, last: None })
     }
 
-    pub fn len(&self) -> usize {
-        self.questions.len()
-    }
-
     /// What messages call the question, or the context, at `index`.
     fn name(&self, kind: &str, index: usize) -> String {
         if self.numbered { format!("{kind}s[{index}]") } else { kind.to_owned() }
     }
 
-    /// What begins a message about the pair at `index`.
-    fn place(&self, index: usize) -> String {
-        if self.numbered { format!("questions[{index}]: ") } else { String::new() }
-    }
-
-    /// The texts of the pair at `index`, which is below [`len`](Self::len).
+    /// The texts of the pair at `index`, which there is.
     fn texts(&mut self, index: usize) -> PyResult<(Arc<str>, Arc<str>)> {
         let question = text(&self.questions[index], &self.name("question", index))?;
         let context = match &self.contexts {
@@ -98,11 +88,11 @@ fn items<'py>(iterable: &Bound<'py, PyAny>, name: &str) -> PyResult<Vec<Bound<'p
     }
 }
 
-/// Answers the pairs, at most four for each session ahead; what `convert` makes of each reply, in order. With `keep_errors` the exception
-/// stands in the place of a pair that has no answers.
+/// Answers the pairs; what `convert` makes of each reply, in order. With `keep_errors` the exception stands in the place of a
+/// pair that has no answers.
 ///
 /// # Errors
-/// Else why the first such pair has none; or what a signal's handler raises. No job is left behind.
+/// Else why the first such pair has none; or what a signal's handler raises.
 pub(crate) fn answer_many<'py>(
     py: Python<'py>,
     reader: &Reader,
@@ -112,30 +102,20 @@ pub(crate) fn answer_many<'py>(
     convert: impl Fn(&Reply) -> PyResult<Bound<'py, PyList>>,
 ) -> PyResult<Bound<'py, PyList>> {
     let list = PyList::empty(py);
-    let mut ahead: VecDeque<PyResult<Ticket>> = VecDeque::new();
-    let mut next = 0;
-    while list.len() < pairs.len() {
-        while next < pairs.len() && ahead.len() < 4 * reader.sessions() {
-            let ticket = pairs.texts(next).map(|(question, context)| {
-                let job = Job::new(question, context).with(options);
-                // The queue may be full of other threads' questions, whose replies want the GIL.
-                py.detach(|| reader.submit(job))
-            });
-            ahead.push_back(ticket);
-            next += 1;
-        }
-        let Some(ticket) = ahead.pop_front() else { break };
-        let item = match ticket {
-            Ok(ticket) => wait(py, ticket)?
-                .map_err(|error| answering(&pairs.place(list.len()), &error))
-                .and_then(|reply| convert(&reply)),
-            Err(error) => Err(error),
-        };
+    let numbered = pairs.numbered;
+    let jobs = (0..pairs.questions.len()).map(|index| {
+        Ok(pairs.texts(index).map(|(question, context)| Job::new(question, context).with(options)))
+    });
+    in_order(py, reader, jobs, |reply| {
+        let place = || if numbered { format!("questions[{}]: ", list.len()) } else { String::new() };
+        let item = reply
+            .and_then(|reply| reply.map_err(|error| answering(&place(), &error)))
+            .and_then(|reply| convert(&reply));
         match item {
-            Ok(item) => list.append(item)?,
-            Err(error) if keep_errors => list.append(error.into_value(py))?,
-            Err(error) => return Err(error),
+            Ok(item) => list.append(item),
+            Err(error) if keep_errors => list.append(error.into_value(py)),
+            Err(error) => Err(error),
         }
-    }
+    })?;
     Ok(list)
 }

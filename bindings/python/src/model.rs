@@ -9,6 +9,9 @@ use pyo3::types::{PyDict, PyList, PyType};
 
 use crate::answer::{answers, dictionaries};
 use crate::arguments::{Ask, AskPipeline, Count, text};
+use crate::arrow_in::batches;
+use crate::arrow_out::RecordBatch;
+use crate::batch::answer_batch;
 use crate::failure::{answering, input};
 use crate::files;
 use crate::many::{Pairs, answer_many};
@@ -171,6 +174,38 @@ impl Model {
             return list;
         }
         answer_many(py, &*self.pool.reader(py)?, pairs, options, return_exceptions, convert)
+    }
+
+    /// The best answer to each row of a batch, as Arrow's columns `answer`, `start`, `end`, `score`, `null_diff` and `error`.
+    ///
+    /// `batch` is anything with Arrow's PyCapsule interface (a record batch, a table, a data frame, a stream); `question` and
+    /// `context` name its columns of texts. A row that cannot be answered has the reason in `error`, and the others go on.
+    /// Without an answer (`null_threshold`) both `answer` and `error` are null. Raises `InputError` where a column is not
+    /// there or holds no texts.
+    #[pyo3(signature = (batch, question="question".to_owned(), context="context".to_owned(), *, max_answer_len=Count::new(30),
+        n_best=Count::new(20), null_threshold=None, max_query_length=None, doc_stride=None, max_seq_len=None),
+        text_signature = "($self, batch, question='question', context='context', *, max_answer_len=30, n_best=20, \
+        null_threshold=None, max_query_length=None, doc_stride=None, max_seq_len=None)")]
+    #[expect(clippy::too_many_arguments, reason = "Python's keywords")]
+    fn answer_batch(
+        &self,
+        py: Python<'_>,
+        batch: &Bound<'_, PyAny>,
+        question: String,
+        context: String,
+        max_answer_len: Count,
+        n_best: Count,
+        null_threshold: Option<f32>,
+        max_query_length: Option<Count>,
+        doc_stride: Option<Count>,
+        max_seq_len: Option<Count>,
+    ) -> PyResult<RecordBatch> {
+        let top_k = Count::new(1);
+        let ask =
+            Ask { top_k, max_answer_len, n_best, null_threshold, max_query_length, doc_stride, max_seq_len };
+        // What is wrong with every row is no row's error.
+        let options = ask.checked(self.max_seq_len())?;
+        answer_batch(py, &*self.pool.reader(py)?, batches(batch)?, [&question, &context], options)
     }
 
     /// For `blockspan._pipeline`: a list of dictionaries for each pair, or its exception.

@@ -11,7 +11,16 @@
 """
 
 from ._answer import Answer
-from ._native import InputError, Model, ModelError, __version__
+from ._native import InputError, Model, ModelError, RecordBatch, __version__
 from ._pipeline import QuestionAnsweringPipeline, pipeline
 
-__all__ = ["Answer", "InputError", "Model", "ModelError", "QuestionAnsweringPipeline", "__version__", "pipeline"]
+__all__ = [
+    "Answer",
+    "InputError",
+    "Model",
+    "ModelError",
+    "QuestionAnsweringPipeline",
+    "RecordBatch",
+    "__version__",
+    "pipeline",
+]

@@ -1,8 +1,17 @@
 from collections.abc import Iterable
 from os import PathLike
-from typing import Any, Literal, NamedTuple, Optional, Union, final, overload
+from typing import Any, Literal, NamedTuple, Optional, Protocol, Union, final, overload
 
-__all__ = ["Answer", "InputError", "Model", "ModelError", "QuestionAnsweringPipeline", "__version__", "pipeline"]
+__all__ = [
+    "Answer",
+    "InputError",
+    "Model",
+    "ModelError",
+    "QuestionAnsweringPipeline",
+    "RecordBatch",
+    "__version__",
+    "pipeline",
+]
 __version__: str
 
 class InputError(ValueError):
@@ -20,6 +29,25 @@ class Answer(NamedTuple):
     end: int
     null_diff: float
     answerable: Optional[float]
+
+class _ArrowArray(Protocol):
+    def __arrow_c_array__(self, requested_schema: Optional[object] = None) -> tuple[object, object]: ...
+
+class _ArrowStream(Protocol):
+    def __arrow_c_stream__(self, requested_schema: Optional[object] = None) -> object: ...
+
+@final
+class RecordBatch:
+    """Answers in columns, for any library with Arrow's PyCapsule interface."""
+
+    @property
+    def num_rows(self) -> int: ...
+    @property
+    def column_names(self) -> list[str]: ...
+    def __len__(self) -> int: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_array__(self, requested_schema: Optional[object] = None) -> tuple[object, object]: ...
+    def __arrow_c_stream__(self, requested_schema: Optional[object] = None) -> object: ...
 
 @final
 class Model:
@@ -75,6 +103,19 @@ class Model:
         doc_stride: Optional[int] = None,
         max_seq_len: Optional[int] = None,
     ) -> list[Union[list[Answer], Exception]]: ...
+    def answer_batch(
+        self,
+        batch: Union[_ArrowArray, _ArrowStream],
+        question: str = "question",
+        context: str = "context",
+        *,
+        max_answer_len: int = 30,
+        n_best: int = 20,
+        null_threshold: Optional[float] = None,
+        max_query_length: Optional[int] = None,
+        doc_stride: Optional[int] = None,
+        max_seq_len: Optional[int] = None,
+    ) -> RecordBatch: ...
     @property
     def sessions(self) -> int: ...
     @property
