@@ -79,7 +79,7 @@ struct Unread<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// The answers from one passage. [`line`] makes of it what `ask --json` prints.
+    /// The answers from one passage. [`line()`] makes of it what `ask --json` prints.
     pub fn new(id: Option<&'a Value>, question: &'a str, reply: &'a Reply, model: &Model<'_>) -> Self {
         let answers = reply.answers.iter().map(|answer| Item::new(answer, None)).collect();
         let null_diff = reply.null_diff;
