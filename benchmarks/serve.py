@@ -14,6 +14,7 @@ Run it on a machine that does nothing else. The clients run on the same cores an
 """
 
 import argparse
+import atexit
 import json
 import multiprocessing
 import os
@@ -40,6 +41,8 @@ class Server:
         arguments = [blockspan, "serve", "--listen", "127.0.0.1:0", "--log-level", "info", *options]
         with log.open("w") as stderr:
             self.process = subprocess.Popen(arguments, stderr=stderr)
+        # It never outlives the measurement, however that ends.
+        atexit.register(self.process.kill)
         end = time.monotonic() + 30
         while not (found := re.search(r"http://127\.0\.0\.1:(\d+)", log.read_text())):
             if self.process.poll() is not None or time.monotonic() > end:
@@ -155,6 +158,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.quick:
         args.seconds, args.minutes, args.requests, args.bad, args.swaps = 2, 0.05, 300, 20, 3
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     http_load.allow_many_sockets()
     report: dict[str, object] = {"tokens": args.tokens, "mode": args.mode}
 
