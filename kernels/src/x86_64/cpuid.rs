@@ -1,11 +1,17 @@
 //! What CPUID reports and the operating system saves. Works without std.
 
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
+use core::sync::atomic::{AtomicU8, Ordering};
 
 /// Registers that the operating system saves at a task switch: XMM and YMM (XCR0 bits 1 and 2).
 const YMM_STATE: u64 = 0x06;
 /// And the mask registers and all of ZMM (bits 5 to 7).
 const ZMM_STATE: u64 = 0xe6;
+
+/// What [`Features::detect`] found the first time, with [`KNOWN`]; 0 until then. In a virtual machine every CPUID leaves
+/// for the hypervisor, and each new session asks for several instruction sets.
+static FOUND: AtomicU8 = AtomicU8::new(0);
+const KNOWN: u8 = 1 << 7;
 
 /// The instruction sets that kernels need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,8 +29,32 @@ pub(super) struct Features {
 }
 
 impl Features {
-    /// Asks this CPU. Bit positions: Intel SDM volume 2A, table 3-8 of CPUID.
+    /// What this CPU has.
     pub(super) fn detect() -> Self {
+        // Relaxed: whoever finds nothing here asks again and finds the same.
+        match FOUND.load(Ordering::Relaxed) {
+            0 => {
+                let found = Self::ask();
+                FOUND.store(found.to_bits() | KNOWN, Ordering::Relaxed);
+                found
+            }
+            bits => Self::from_bits(bits),
+        }
+    }
+
+    fn to_bits(self) -> u8 {
+        let Self { sse41, avx2, avxvnni, avx512vnni, avx512bf16 } = self;
+        let flags = [sse41, avx2, avxvnni, avx512vnni, avx512bf16];
+        flags.into_iter().rev().fold(0, |bits, flag| bits << 1 | u8::from(flag))
+    }
+
+    fn from_bits(bits: u8) -> Self {
+        let [sse41, avx2, avxvnni, avx512vnni, avx512bf16] = core::array::from_fn(|i| bits >> i & 1 != 0);
+        Self { sse41, avx2, avxvnni, avx512vnni, avx512bf16 }
+    }
+
+    /// Asks the CPU. Bit positions: Intel SDM volume 2A, table 3-8 of CPUID.
+    fn ask() -> Self {
         let bit = |register: u32, bit: u32| register >> bit & 1 != 0;
         let most = __cpuid(0).eax;
         if most < 1 {
@@ -70,6 +100,14 @@ unsafe fn saved_state() -> u64 {
 #[cfg(all(test, feature = "std"))]
 mod tests {
     use super::Features;
+
+    #[test]
+    fn what_was_found_is_found_again() {
+        assert_eq!([Features::detect(), Features::detect()], [Features::ask(); 2]);
+        for bits in 0..32 {
+            assert_eq!(Features::from_bits(bits).to_bits(), bits);
+        }
+    }
 
     #[test]
     fn agrees_with_the_standard_library() {
