@@ -30,7 +30,7 @@ expected="blockspan/__init__.py blockspan/__init__.pyi blockspan/_answer.py bloc
 # Those that start: pyenv, for one, has commands of versions that are not there.
 pythons=()
 for minor in 9 10 11 12 13 14 15; do
-  for python in "python3.$minor" "$HOME"/.pyenv/versions/"3.$minor".*/bin/python; do
+  for python in "python3.$minor" "$HOME/.pyenv/versions/3.$minor".*/bin/python; do
     if "$python" -c 'import ensurepip, venv' 2>/dev/null; then pythons+=("$python"); break; fi
   done
 done
