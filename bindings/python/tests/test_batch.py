@@ -1,5 +1,7 @@
 """`Model.answer_batch` with the batches of pyarrow and polars, in each layout that texts have there."""
 
+from pathlib import Path
+
 import blockspan
 import pytest
 
@@ -171,3 +173,13 @@ def test_answers_outlive_what_made_them(pairs, expected):
     again = [pa.record_batch(answers), pa.record_batch(answers)]
     del answers
     assert table.to_pylist() == expected == again[0].to_pylist() == again[1].to_pylist()
+
+
+def test_the_readmes_example(model, pairs, expected, tmp_path, monkeypatch):
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    example = readme.split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(tmp_path)
+    pl.DataFrame(batch(pairs)).write_parquet("questions.parquet")
+    space = {"model": model}
+    exec(example, space)
+    assert space["answers"].to_dicts() == expected
