@@ -27,7 +27,9 @@ def test_threads_share_a_model(model, selftest):
 # The passage takes many minutes. Only if the call lets other threads run does the signal come at all, and only if it heeds
 # signals does it end before its time.
 INTERRUPTED = """
-import _thread, threading, blockspan
+import _thread, signal, threading, blockspan
+# A shell starts what runs in the background with this signal ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 model = blockspan.Model()
 model.answer("Who?", "Marta.")
 context = "Gulls nest on the rocks below, and seals sleep on the sand. " * 500_000
