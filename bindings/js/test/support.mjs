@@ -36,10 +36,11 @@ export async function imported({ folder }) {
   return import(pathToFileURL(createRequire(join(folder, "program.js")).resolve("blockspan")).href);
 }
 
-/** The questions of `fixtures/questions.json`: `{ id, question, context }`. */
-export const questions = JSON.parse(readFileSync(join(root, "fixtures/questions.json"), "utf8")).data.flatMap(
-  ({ paragraphs }) =>
+/** The committed questions: `{ id, question, context }`. */
+export const questions = ["questions.json", "plain_questions.json"].flatMap((file) =>
+  JSON.parse(readFileSync(join(root, "fixtures", file), "utf8")).data.flatMap(({ paragraphs }) =>
     paragraphs.flatMap(({ context, qas }) => qas.map(({ id, question }) => ({ id, question, context }))),
+  ),
 );
 
 /** What the native engine answered, by id, floats as their bits. */
