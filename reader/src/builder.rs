@@ -49,7 +49,7 @@ impl Reader {
     ///
     /// let reader = Reader::new(SharedModel::read_file("../fixtures/default.bspan")?)?;
     /// let reply = reader.answer(Job::new("How high is it?", "It is 31 metres high."))?;
-    /// assert_eq!(reply.answers[0].text, "31 metres");
+    /// assert_eq!(reply.answers[0].text, "31 metres high");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

@@ -125,7 +125,7 @@ fn the_windows_of_one_passage_are_read_by_all_idle_sessions() {
     let reader = start(vec![meet(), meet(), meet()], 8);
     let reply = reader.answer(long());
     assert!(reply.as_ref().unwrap().windows > 8, "{reply:?}");
-    assert_eq!(text(reply), "31 metres high");
+    assert_eq!(text(reply), "31 metres");
 }
 
 /// The barrier opens only if both sessions have begun a job.
@@ -135,7 +135,7 @@ fn as_many_jobs_are_read_at_the_same_time_as_there_are_sessions() {
     let meet = || Box::new(Meet(Arc::clone(&barrier), AtomicUsize::new(0))) as Box<dyn Parallel + Send>;
     let reader = start(vec![meet(), meet()], 8);
     let texts: Vec<String> = reader.answer_many([short(), short()]).map(text).collect();
-    assert_eq!(texts, ["31 metres", "31 metres"]);
+    assert_eq!(texts, ["31 metres high", "31 metres high"]);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_full_queue_gives_the_job_back() {
     assert_eq!(full.to_string(), "the queue is full (2 questions wait); try again later");
     gate.set(true);
     for ticket in waiting.into_iter().chain([held]) {
-        assert_eq!(text(ticket.wait()), "31 metres");
+        assert_eq!(text(ticket.wait()), "31 metres high");
     }
 }
 
@@ -163,7 +163,7 @@ fn a_dropped_ticket_leaves_the_queue_and_is_never_read() {
     drop(dropped);
     let last = reader.try_submit(short()).unwrap();
     gate.set(true);
-    assert_eq!([text(held.wait()), text(last.wait())], ["31 metres", "31 metres"]);
+    assert_eq!([text(held.wait()), text(last.wait())], ["31 metres high", "31 metres high"]);
     assert_eq!(gate.calls(), 3 * one_window, "the first job, and two more");
 }
 
@@ -174,7 +174,7 @@ fn a_dropped_ticket_ends_its_job_with_the_window_at_hand() {
     until(|| gate.calls() > one_window);
     drop(dropped);
     gate.set(true);
-    assert_eq!(text(reader.answer(short())), "31 metres");
+    assert_eq!(text(reader.answer(short())), "31 metres high");
     assert_eq!(gate.calls(), 3 * one_window, "one window of the dozen");
 }
 
@@ -248,7 +248,7 @@ fn a_panic_is_the_error_of_its_job_and_of_no_other() {
             ["a text", "a text with a number", "a panic"].map(|text| Err(Error::Panicked(text.into())));
         assert_eq!(replies[1..4], panics, "{count} sessions");
         for reply in [&replies[0], &replies[4], &replies[5]] {
-            assert_eq!(text(reply.clone()), "31 metres");
+            assert_eq!(text(reply.clone()), "31 metres high");
         }
         // Every session works: after the panics as before.
         until(|| reader.queue.idle() == count);
@@ -265,7 +265,7 @@ fn a_panic_in_a_window_that_was_lent_is_the_error_of_the_job() {
     let reply = reader.answer(long());
     assert!(matches!(reply, Err(Error::Panicked(_))), "{reply:?}");
     until(|| reader.queue.idle() == 2);
-    assert_eq!(text(reader.answer(long())), "31 metres high");
+    assert_eq!(text(reader.answer(long())), "31 metres");
 }
 
 /// Sends itself when it is woken, then panics.
@@ -299,10 +299,10 @@ fn a_ticket_wakes_the_task_that_polled_it_last() {
     assert!(ticket.is_done());
     let mut poll = || ticket.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     let Poll::Ready(reply) = poll() else { panic!("it has been woken") };
-    assert_eq!(text(reply), "31 metres");
+    assert_eq!(text(reply), "31 metres high");
     assert_eq!(poll(), Poll::Ready(Err(Error::Taken)));
     // The panic of the waker harmed nobody.
-    assert_eq!(text(reader.answer(short())), "31 metres");
+    assert_eq!(text(reader.answer(short())), "31 metres high");
 }
 
 /// Drops the last reference to the reader.
@@ -335,7 +335,7 @@ fn jobs_of_a_stream_that_is_dropped_leave_the_queue() {
     let (reader, gate, _) = gated(8);
     let mut replies = reader.answer_many((0..).map(|_| long()));
     gate.set(true);
-    assert_eq!(text(replies.next().unwrap()), "31 metres high");
+    assert_eq!(text(replies.next().unwrap()), "31 metres");
     gate.set(false);
     drop(replies);
     assert_eq!(reader.waiting(), 0);

@@ -55,7 +55,7 @@ fn tickets_are_awaited_under_any_executor() {
         }
         texts
     });
-    assert_eq!(texts, ["31 metres"; 20]);
+    assert_eq!(texts, ["31 metres high"; 20]);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn the_model_may_be_mapped_read_or_a_part_of_the_program() {
         drop(model);
         reader.answer(job()).unwrap()
     });
-    assert_eq!(replies[0].answers[0].text, "31 metres");
+    assert_eq!(replies[0].answers[0].text, "31 metres high");
     assert!(replies[1..].iter().all(|reply| *reply == replies[0]));
 }
 
