@@ -52,7 +52,7 @@ def test_a_replaced_file_is_another_model(tmp_path, fixtures):
 def test_attributes(model):
     assert model.sessions == len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else model.sessions >= 1
     assert (model.max_seq_len, model.max_positions) == (384, 512)
-    assert "packed_by" in model.metadata and all(isinstance(value, str) for value in model.metadata.values())
+    assert "created_by" in model.metadata and all(isinstance(value, str) for value in model.metadata.values())
     assert model.null_threshold is None or "null_threshold" in model.metadata
     other = blockspan.Model(sessions=3, max_seq_len=128)
     assert repr(other) == "blockspan.Model(sessions=3, max_seq_len=128)"
