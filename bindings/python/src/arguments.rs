@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use blockspan_reader::engine::{self, AnswerOptions};
-use blockspan_reader::{Decoding, Options, PipelineOptions};
+use blockspan_reader::{Decoding, Options, PipelineOptions, RankOptions};
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -101,6 +101,17 @@ impl Ask {
             max_seq_len: Count::optional(self.max_seq_len, "max_seq_len")?,
             decoding: Decoding::RunQa(rules),
         })
+    }
+
+    /// As the reader takes it for several documents, of which each has `per_document` answers; checked for windows of up to
+    /// `most` tokens.
+    ///
+    /// # Errors
+    /// A number is out of its range.
+    pub fn ranking(&self, per_document: Count, most: usize) -> PyResult<RankOptions> {
+        let Options { top_k, max_seq_len, decoding } = self.checked(most)?;
+        let Decoding::RunQa(answer) = decoding else { return Err(input("internal error in the options")) };
+        Ok(RankOptions { top_k, per_document: per_document.get("per_document")?, max_seq_len, answer })
     }
 
     /// As [`options`](Self::options), checked for windows of up to `most` tokens: where a job cannot say what is wrong.

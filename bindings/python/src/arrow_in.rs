@@ -8,6 +8,7 @@ use arrow_schema::{ArrowError, DataType};
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyCapsule, PyTuple};
 
 use crate::failure::input;
@@ -24,12 +25,15 @@ pub(crate) fn batches(object: &Bound<'_, PyAny>) -> PyResult<Batches> {
     if let Some(method) = object.getattr_opt(intern!(py, "__arrow_c_array__"))? {
         let capsules = method.call0()?.cast_into::<PyTuple>()?;
         let (schema, array) = (capsules.get_item(0)?, capsules.get_item(1)?);
-        let batch = import(schema.cast()?, array.cast()?)?;
+        // One thread at a time, also without the GIL: importing takes what is in the capsule.
+        let array: &Bound<'_, PyCapsule> = array.cast()?;
+        let batch = with_critical_section(array, || import(schema.cast()?, array))?;
         return Ok(Box::new(core::iter::once(Ok(batch))));
     }
     if let Some(method) = object.getattr_opt(intern!(py, "__arrow_c_stream__"))? {
         let capsule = method.call0()?;
-        return Ok(Box::new(stream(capsule.cast()?)?));
+        let capsule: &Bound<'_, PyCapsule> = capsule.cast()?;
+        return Ok(Box::new(with_critical_section(capsule, || stream(capsule))?));
     }
     let kind = object.get_type().name()?;
     Err(PyTypeError::new_err(format!(
@@ -48,8 +52,8 @@ fn import(schema: &Bound<'_, PyCapsule>, array: &Bound<'_, PyCapsule>) -> PyResu
     let array = array.pointer_checked(Some(c"arrow_array"))?.cast::<FFI_ArrowArray>();
     // SAFETY: a capsule of this name holds an `ArrowSchema`, which lives as long as the capsule: longer than this function.
     let schema = unsafe { schema.as_ref() };
-    // SAFETY: a capsule of this name holds an `ArrowArray`. Nobody else moves it out meanwhile, since the GIL is held, and
-    // what is left behind is marked as released.
+    // SAFETY: a capsule of this name holds an `ArrowArray`. Nobody else moves it out meanwhile, since the caller holds
+    // the capsule's critical section, and what is left behind is marked as released.
     let array = unsafe { FFI_ArrowArray::from_raw(array.as_ptr()) };
     if array.is_released() {
         return Err(input("the batch has been used already; export it again"));
@@ -73,7 +77,8 @@ fn import(schema: &Bound<'_, PyCapsule>, array: &Bound<'_, PyCapsule>) -> PyResu
 #[expect(unsafe_code, reason = "the boundary to Arrow's C interface")]
 fn stream(capsule: &Bound<'_, PyCapsule>) -> PyResult<ArrowArrayStreamReader> {
     let stream = capsule.pointer_checked(Some(c"arrow_array_stream"))?;
-    // SAFETY: a capsule of this name holds an `ArrowArrayStream`. Nobody else moves it out meanwhile, since the GIL is held,
-    // and what is left behind is marked as released. What it gives is as its schema says: the interface asks that.
+    // SAFETY: a capsule of this name holds an `ArrowArrayStream`. Nobody else moves it out meanwhile, since the caller
+    // holds the capsule's critical section, and what is left behind is marked as released. What it gives is as its schema
+    // says: the interface asks that.
     unsafe { ArrowArrayStreamReader::from_raw(stream.as_ptr().cast()) }.map_err(|error| unusable(&error))
 }

@@ -22,11 +22,22 @@ struct Rows<'n> {
     last: Arc<str>,
 }
 
+/// The text of a row, or why there is none.
+fn given<'t>(texts: &'t Texts, row: usize, name: &str) -> Result<&'t str, String> {
+    match texts.get(row) {
+        Ok(Some(text)) => Ok(text),
+        Ok(None) => Err(format!("the {name} is null; give a text")),
+        Err(error) => Err(format!(
+            "the {name} is not UTF-8 at byte {}; convert it, for example with iconv -t UTF-8",
+            error.valid_up_to()
+        )),
+    }
+}
+
 impl Rows<'_> {
     fn job(&mut self, question: &Texts, context: &Texts, row: usize) -> Result<Job, String> {
-        let missing = |name: &str| format!("the {name} is null; give a text");
-        let question = question.get(row).ok_or_else(|| missing("question"))?;
-        let context = context.get(row).ok_or_else(|| missing("context"))?;
+        let question = given(question, row, "question")?;
+        let context = given(context, row, "context")?;
         if *self.last != *context {
             self.last = context.into();
         }

@@ -1,8 +1,8 @@
-//! `Model.answer_many`: many questions, in order.
+//! `Model.answer_many`: many questions, in order; and `Model.answer_documents`: one question and many documents.
 
 use std::sync::Arc;
 
-use blockspan_reader::{Job, Options, Reader, Reply};
+use blockspan_reader::{Job, Options, RankOptions, Ranking, Reader, Reply};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
@@ -118,4 +118,28 @@ pub(crate) fn answer_many<'py>(
         }
     })?;
     Ok(list)
+}
+
+/// Asks the documents, an iterable, the question.
+///
+/// # Errors
+/// A document is no text, the question or an option cannot be, or a signal's handler raises.
+pub(crate) fn answer_documents(
+    py: Python<'_>,
+    reader: &Reader,
+    question: &Bound<'_, PyAny>,
+    documents: &Bound<'_, PyAny>,
+    options: &RankOptions,
+) -> PyResult<Ranking> {
+    let job_options = options.job_options().map_err(|error| input(error.to_string()))?;
+    let question = text(question, "question")?;
+    let jobs = items(documents, "documents")?.into_iter().enumerate().map(|(index, document)| {
+        let document = text(&document, &format!("documents[{index}]"))?;
+        Ok(Ok::<_, PyErr>(Job::new(Arc::clone(&question), document).with(job_options)))
+    });
+    let mut ranking = Ranking::default();
+    in_order(py, reader, jobs, |reply| {
+        ranking.add(reply?, options.top_k).map_err(|error| answering("", &error))
+    })?;
+    Ok(ranking)
 }

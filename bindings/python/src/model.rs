@@ -7,14 +7,14 @@ use blockspan_reader::{Job, Reply, cores};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyType};
 
-use crate::answer::{answers, dictionaries};
+use crate::answer::{answers, dictionaries, document_answers};
 use crate::arguments::{Ask, AskPipeline, Count, text};
 use crate::arrow_in::batches;
 use crate::arrow_out::RecordBatch;
 use crate::batch::answer_batch;
 use crate::failure::{answering, input};
 use crate::files;
-use crate::many::{Pairs, answer_many};
+use crate::many::{Pairs, answer_documents, answer_many};
 use crate::pool::{Pool, Setup};
 use crate::waiting::wait;
 
@@ -174,6 +174,44 @@ impl Model {
             return list;
         }
         answer_many(py, &*self.pool.reader(py)?, pairs, options, return_exceptions, convert)
+    }
+
+    /// The best answers of all documents to a question, best first: at most `top_k`, and at most `per_document` of each.
+    ///
+    /// Answers are ranked by `margin`, which compares across documents; each `DocumentAnswer` names its document by number. A
+    /// document that is empty has no answer, nor has one whose `null_diff` is above `null_threshold`.
+    ///
+    /// >>> import blockspan
+    /// >>> model = blockspan.Model()
+    /// >>> documents = ["The bakery opens at nine.", "The tower was built in 1862.", "Gulls nest on the rocks."]
+    /// >>> [best] = model.answer_documents("When was the tower built?", documents, top_k=1)
+    /// >>> best.text, best.document
+    /// ('1862', 1)
+    #[pyo3(signature = (question, documents, top_k=Count::new(5), *, per_document=Count::new(1),
+        max_answer_len=Count::new(30), n_best=Count::new(20), null_threshold=None, max_query_length=None,
+        doc_stride=None, max_seq_len=None),
+        text_signature = "($self, question, documents, top_k=5, *, per_document=1, \
+        max_answer_len=30, n_best=20, null_threshold=None, max_query_length=None, doc_stride=None, max_seq_len=None)")]
+    #[expect(clippy::too_many_arguments, reason = "Python's keywords")]
+    fn answer_documents<'py>(
+        &self,
+        py: Python<'py>,
+        question: &Bound<'py, PyAny>,
+        documents: &Bound<'py, PyAny>,
+        top_k: Count,
+        per_document: Count,
+        max_answer_len: Count,
+        n_best: Count,
+        null_threshold: Option<f32>,
+        max_query_length: Option<Count>,
+        doc_stride: Option<Count>,
+        max_seq_len: Option<Count>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let ask =
+            Ask { top_k, max_answer_len, n_best, null_threshold, max_query_length, doc_stride, max_seq_len };
+        let options = ask.ranking(per_document, self.max_seq_len())?;
+        let ranking = answer_documents(py, &*self.pool.reader(py)?, question, documents, &options)?;
+        document_answers(py, self.engine(), &ranking)
     }
 
     /// The best answer to each row of a batch, as Arrow's columns `answer`, `start`, `end`, `score`, `null_diff` and `error`.

@@ -1,8 +1,10 @@
 //! A column of texts, in whichever of Arrow's layouts it is.
 
+use core::str::{Utf8Error, from_utf8};
+
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, LargeStringArray, RecordBatch, StringArray, StringViewArray};
-use arrow_schema::DataType;
+use arrow_array::{Array, ArrayRef, BinaryArray, BinaryViewArray, LargeBinaryArray, RecordBatch, make_array};
+use arrow_schema::{ArrowError, DataType};
 use pyo3::prelude::*;
 
 use crate::failure::input;
@@ -20,16 +22,17 @@ struct Keys {
     values: Vec<usize>,
 }
 
+/// Texts as bytes: whether they are UTF-8 is looked at row by row.
 enum Values {
-    Utf8(StringArray),
-    LargeUtf8(LargeStringArray),
-    Utf8View(StringViewArray),
+    Bytes(BinaryArray),
+    LargeBytes(LargeBinaryArray),
+    BytesView(BinaryViewArray),
     /// All of them null.
     Null,
 }
 
 impl Texts {
-    /// The batch's column `name`, checked: what a foreign library says of offsets and UTF-8 is not taken on trust.
+    /// The batch's column `name`, checked: what a foreign library says of offsets and keys is not taken on trust.
     ///
     /// # Errors
     /// There is no such column, it holds no texts, or is damaged.
@@ -40,51 +43,80 @@ impl Texts {
             return Err(input(format!("the batch has no column '{name}'; it has: {}", names.join(", "))));
         };
         let dictionary = column.as_any_dictionary_opt();
-        // An empty part of a longer array has offsets that lie outside; nothing of it is read.
-        let is_read =
-            !column.is_empty() && dictionary.is_none_or(|dictionary| !dictionary.values().is_empty());
-        if is_read {
-            let damaged = |error| input(format!("column '{name}' is damaged: {error}"));
-            column.to_data().validate_full().map_err(damaged)?;
+        let kind = dictionary.map_or(column.data_type(), |dictionary| dictionary.values().data_type());
+        if !matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null) {
+            return Err(input(format!("column '{name}' holds {kind}, not texts; cast it to a string type")));
         }
-        let Some(dictionary) = dictionary else {
-            return Ok(Self { values: Values::new(column, name)?, keys: None });
-        };
-        let values = Values::new(dictionary.values(), name)?;
-        if !is_read {
+        // An empty part of a longer array has offsets that lie outside; nothing of it is read.
+        if column.is_empty() || dictionary.is_some_and(|dictionary| dictionary.values().is_empty()) {
             // There are no rows, or all of them are null.
             return Ok(Self { values: Values::Null, keys: None });
         }
+        let column =
+            as_bytes(column).map_err(|error| input(format!("column '{name}' is damaged: {error}")))?;
+        let Some(dictionary) = column.as_any_dictionary_opt() else {
+            return Ok(Self { values: Values::new(&column), keys: None });
+        };
         let rows = dictionary.keys().slice(0, dictionary.len());
-        Ok(Self { values, keys: Some(Keys { rows, values: dictionary.normalized_keys() }) })
+        let keys = Some(Keys { rows, values: dictionary.normalized_keys() });
+        Ok(Self { values: Values::new(dictionary.values()), keys })
     }
 
     /// The text of a row; nothing where it is null.
-    pub fn get(&self, row: usize) -> Option<&str> {
-        let Some(keys) = &self.keys else { return self.values.get(row) };
-        let value = keys.values.get(row).filter(|_| !keys.rows.is_null(row))?;
-        self.values.get(*value)
+    ///
+    /// # Errors
+    /// It is not UTF-8.
+    pub fn get(&self, row: usize) -> Result<Option<&str>, Utf8Error> {
+        let value = match &self.keys {
+            None => self.values.get(row),
+            Some(keys) => match keys.values.get(row).filter(|_| !keys.rows.is_null(row)) {
+                Some(value) => self.values.get(*value),
+                None => None,
+            },
+        };
+        value.map(from_utf8).transpose()
     }
 }
 
+/// The same array, or dictionary, with bytes in place of texts; no buffer is copied.
+///
+/// # Errors
+/// Its offsets, keys or lengths are not those of an array.
+fn as_bytes(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let bytes = |kind: &DataType| match kind {
+        DataType::Utf8 => DataType::Binary,
+        DataType::LargeUtf8 => DataType::LargeBinary,
+        DataType::Utf8View => DataType::BinaryView,
+        other => other.clone(),
+    };
+    let data = column.to_data();
+    let (kind, values) = match data.data_type() {
+        DataType::Dictionary(key, value) => {
+            let values = as_bytes(column.as_any_dictionary().values())?.into_data();
+            (DataType::Dictionary(key.clone(), Box::new(bytes(value))), vec![values])
+        }
+        other => (bytes(other), Vec::new()),
+    };
+    // `build` checks the array as a whole, but for its values, which were built so.
+    data.into_builder().data_type(kind).child_data(values).build().map(make_array)
+}
+
 impl Values {
-    fn new(column: &ArrayRef, name: &str) -> PyResult<Self> {
+    /// Those of [`as_bytes`].
+    fn new(column: &ArrayRef) -> Self {
         match column.data_type() {
-            DataType::Utf8 => Ok(Self::Utf8(column.as_string().clone())),
-            DataType::LargeUtf8 => Ok(Self::LargeUtf8(column.as_string().clone())),
-            DataType::Utf8View => Ok(Self::Utf8View(column.as_string_view().clone())),
-            DataType::Null => Ok(Self::Null),
-            other => {
-                Err(input(format!("column '{name}' holds {other}, not texts; cast it to a string type")))
-            }
+            DataType::Binary => Self::Bytes(column.as_binary().clone()),
+            DataType::LargeBinary => Self::LargeBytes(column.as_binary().clone()),
+            DataType::BinaryView => Self::BytesView(column.as_binary_view().clone()),
+            _ => Self::Null,
         }
     }
 
-    fn get(&self, index: usize) -> Option<&str> {
+    fn get(&self, index: usize) -> Option<&[u8]> {
         match self {
-            Self::Utf8(texts) => texts.is_valid(index).then(|| texts.value(index)),
-            Self::LargeUtf8(texts) => texts.is_valid(index).then(|| texts.value(index)),
-            Self::Utf8View(texts) => texts.is_valid(index).then(|| texts.value(index)),
+            Self::Bytes(texts) => texts.is_valid(index).then(|| texts.value(index)),
+            Self::LargeBytes(texts) => texts.is_valid(index).then(|| texts.value(index)),
+            Self::BytesView(texts) => texts.is_valid(index).then(|| texts.value(index)),
             Self::Null => None,
         }
     }

@@ -2,6 +2,7 @@
 
 import struct
 
+import blockspan
 import pytest
 
 CONTEXT = "Zoë's lighthouse, the 🗼 of Skerry, was built in 1862 and stands 31 metres above the rocks."
@@ -71,3 +72,38 @@ def test_options_have_their_effect(model):
     windows = [model.answer(question, long, max_seq_len=64, doc_stride=stride)[0] for stride in (0, 32)]
     assert all(answer.text == "1862" for answer in windows)
     assert windows[0].score != windows[1].score
+
+
+def test_documents_are_ranked_by_their_margin(model):
+    documents = ["Gulls nest on the rocks.", " ", "🗼 The tower was built in 1862.", "", "The bridge was built in 1901."]
+    found = model.answer_documents("When was the tower built?", documents, top_k=10)
+    assert (found[0].text, found[0].document) == ("1862", 2)
+    assert sorted(answer.document for answer in found) == [0, 2, 4]
+    margins = [answer.margin for answer in found]
+    assert margins == sorted(margins, reverse=True)
+    assert [answer.answerable for answer in found] == sorted((answer.answerable for answer in found), reverse=True)
+    for answer in found:
+        assert documents[answer.document][answer.start : answer.end] == answer.text
+        [alone] = model.answer("When was the tower built?", documents[answer.document])
+        assert (answer.text, answer.score, answer.margin) == (alone.text, alone.score, -alone.null_diff)
+        assert answer.answerable == alone.answerable
+    assert model.answer_documents("When was the tower built?", (text for text in documents), 1) == found[:1]
+    several = model.answer_documents("When was the tower built?", documents[2:3], 10, per_document=3)
+    assert len(several) == 3 and {answer.document for answer in several} == {0}
+
+
+def test_documents_that_cannot_be_asked(model):
+    assert model.answer_documents("When?", []) == []
+    assert model.answer_documents("When?", ["", " "]) == []
+    assert model.answer_documents("When?", ["A text."], null_threshold=-1000) == []
+    for arguments, options, message in [
+        (("", ["A text."]), {}, "the question is empty; ask something"),
+        (("When?", ["A text."]), {"per_document": 0}, "per_document must be 1 to n_best"),
+        (("When?", ["A text."]), {"top_k": 0}, "top_k must be at least 1"),
+    ]:
+        with pytest.raises(blockspan.InputError, match=f"^{message}$"):
+            model.answer_documents(*arguments, **options)
+    with pytest.raises(TypeError, match=r"^documents\[1\] must be str, not int$"):
+        model.answer_documents("When?", ["A text.", 5])
+    with pytest.raises(TypeError, match="^documents must be an iterable of texts, not str$"):
+        model.answer_documents("When?", "A text.")

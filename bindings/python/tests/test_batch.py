@@ -136,12 +136,38 @@ def test_what_is_no_batch(model, pairs):
             model.answer_batch(nothing)
 
 
-def test_texts_that_are_not_utf8_are_refused(model):
-    broken = pa.Array.from_buffers(
-        pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xff\xfe")]
-    )
-    with pytest.raises(blockspan.InputError, match="^column 'context' is damaged: .*UTF8"):
-        model.answer_batch(pa.record_batch([pa.array(["What?"]), broken], names=["question", "context"]))
+def test_a_text_that_is_not_utf8_is_its_rows_error(model):
+    good = "It was built in 1862."
+    size = len(good)
+    for kind, offsets in [(pa.string(), pa.int32()), (pa.large_string(), pa.int64())]:
+        places = pa.array([0, size, size + 2, 2 * size + 2], offsets).buffers()[1]
+        data = pa.py_buffer(good.encode() + b"\xc3\xff" + good.encode())
+        broken = pa.Array.from_buffers(kind, 3, [None, places, data])
+        values = pa.Array.from_buffers(kind, 3, [None, places, data])
+        for context in [broken, pa.DictionaryArray.from_arrays(pa.array([0, 1, 2]), values)]:
+            table = pa.record_batch([pa.array(["When was it built?"] * 3), context], names=["question", "context"])
+            found = rows(model.answer_batch(table))
+            assert [row["answer"] for row in found] == ["1862", None, "1862"]
+            error = "the context is not UTF-8 at byte 0; convert it, for example with iconv -t UTF-8"
+            assert [row["error"] for row in found] == [None, error, None]
+    views = pa.array([good.encode(), b"ab\xff"], pa.binary()).cast(pa.binary_view())
+    views = pa.Array.from_buffers(pa.string_view(), 2, views.buffers())
+    table = pa.record_batch([views, pa.array(["A text."] * 2)], names=["question", "context"])
+    assert [row["error"] and row["error"][:39] for row in rows(model.answer_batch(table))] == [
+        None,
+        "the question is not UTF-8 at byte 2; co",
+    ]
+
+
+def test_offsets_and_keys_that_lead_outside_are_refused(model):
+    data = pa.py_buffer(b"A text.")
+    offsets = pa.array([0, 7, 3], pa.int32()).buffers()[1]
+    backwards = pa.Array.from_buffers(pa.string(), 2, [None, offsets, data])
+    keys = pa.array([0, 5], pa.int32())
+    outside = pa.DictionaryArray.from_arrays(keys, pa.array(["A text."]), safe=False)
+    for context in [backwards, outside]:
+        with pytest.raises(blockspan.InputError, match="^column 'context' is damaged: "):
+            model.answer_batch(pa.record_batch([pa.array(["What?"] * 2), context], names=["question", "context"]))
 
 
 def test_a_stream_that_fails(model, pairs):

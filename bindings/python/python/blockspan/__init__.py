@@ -10,12 +10,13 @@
 '31 metres high'
 """
 
-from ._answer import Answer
+from ._answer import Answer, DocumentAnswer
 from ._native import InputError, Model, ModelError, RecordBatch, __version__
 from ._pipeline import QuestionAnsweringPipeline, pipeline
 
 __all__ = [
     "Answer",
+    "DocumentAnswer",
     "InputError",
     "Model",
     "ModelError",
@@ -24,3 +25,14 @@ __all__ = [
     "__version__",
     "pipeline",
 ]
+
+# What stands on other packages, which need not be there.
+_OPTIONAL = ("haystack", "ray", "spark")
+
+
+def __getattr__(name):
+    if name not in _OPTIONAL:
+        raise AttributeError(f"module 'blockspan' has no attribute {name!r}")
+    from importlib import import_module
+
+    return import_module(f".{name}", __name__)

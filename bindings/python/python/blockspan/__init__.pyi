@@ -4,6 +4,7 @@ from typing import Any, Literal, NamedTuple, Optional, Protocol, Union, final, o
 
 __all__ = [
     "Answer",
+    "DocumentAnswer",
     "InputError",
     "Model",
     "ModelError",
@@ -29,6 +30,17 @@ class Answer(NamedTuple):
     end: int
     null_diff: float
     answerable: Optional[float]
+
+class DocumentAnswer(NamedTuple):
+    """A span of one of several documents. ``documents[answer.document][answer.start:answer.end] == answer.text``."""
+
+    text: str
+    document: int
+    start: int
+    end: int
+    margin: float
+    answerable: Optional[float]
+    score: float
 
 class _ArrowArray(Protocol):
     def __arrow_c_array__(self, requested_schema: Optional[object] = None) -> tuple[object, object]: ...
@@ -103,6 +115,20 @@ class Model:
         doc_stride: Optional[int] = None,
         max_seq_len: Optional[int] = None,
     ) -> list[Union[list[Answer], Exception]]: ...
+    def answer_documents(
+        self,
+        question: str,
+        documents: Iterable[str],
+        top_k: int = 5,
+        *,
+        per_document: int = 1,
+        max_answer_len: int = 30,
+        n_best: int = 20,
+        null_threshold: Optional[float] = None,
+        max_query_length: Optional[int] = None,
+        doc_stride: Optional[int] = None,
+        max_seq_len: Optional[int] = None,
+    ) -> list[DocumentAnswer]: ...
     def answer_batch(
         self,
         batch: Union[_ArrowArray, _ArrowStream],

@@ -22,6 +22,26 @@ Answer.answerable.__doc__ = (
 )
 
 
+class DocumentAnswer(namedtuple("DocumentAnswer", "text document start end margin answerable score")):
+    """A span of one of several documents. ``documents[answer.document][answer.start:answer.end] == answer.text``."""
+
+    __slots__ = ()
+
+
+DocumentAnswer.text.__doc__ = "The answer."
+DocumentAnswer.document.__doc__ = "The document's number, from 0, in the order in which they were given."
+DocumentAnswer.start.__doc__ = "First character in the document, counted from 0."
+DocumentAnswer.end.__doc__ = "One past the last character."
+DocumentAnswer.margin.__doc__ = (
+    'How far the answer is ahead of "no answer" in its document (the difference of their scores): what the documents are '
+    "ranked by, since it means the same in all of them."
+)
+DocumentAnswer.answerable.__doc__ = (
+    "Probability that this document holds an answer, judged by this one; ``None`` if the model's file does not tell."
+)
+DocumentAnswer.score.__doc__ = "Probability among the ``n_best`` best spans of this document; it does not rank several."
+
+
 def rebuild(cls, path, sessions, max_seq_len):
     """A model again, from what pickle keeps of it."""
     return cls(path, sessions=sessions, max_seq_len=max_seq_len)
