@@ -1,4 +1,4 @@
-# Dependencies point one way: kernels <- engine <- (trainer, reader <- appliance) <- tests; no candle on the appliance.
+# Dependencies point one way: kernels <- engine <- (trainer, reader <- appliance) <- tests, retrieval <- appliance; no candle on the appliance.
 . .ci/lib.sh
 
 # crates PACKAGE [CARGO-TREE-OPTION...]: the names of all crates that it is built from
@@ -17,12 +17,13 @@ within blockspan-kernels
 within blockspan-engine blockspan-kernels
 within blockspan-reader blockspan-kernels blockspan-engine
 within blockspan-squad
+within blockspan-retrieval
 within blockspan-trainer blockspan-kernels blockspan-engine blockspan-squad
-within blockspan blockspan-kernels blockspan-engine blockspan-reader blockspan-squad
+within blockspan blockspan-kernels blockspan-engine blockspan-reader blockspan-retrieval blockspan-squad
 within blockspan-capi blockspan-kernels blockspan-engine
 within blockspan-python blockspan-kernels blockspan-engine blockspan-reader
 
-for package in blockspan blockspan-capi blockspan-engine blockspan-kernels blockspan-python blockspan-reader; do
+for package in blockspan blockspan-capi blockspan-engine blockspan-kernels blockspan-python blockspan-reader blockspan-retrieval; do
   if crates "$package" | grep -E '^(candle|tokenizers|safetensors)'; then
     fail "$package must not depend on the training crates above"
   fi

@@ -25,7 +25,7 @@ for tarball in "$scratch"/target/package/*.crate; do
   done
 done
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-[ "${members[*]}" = "$(printf 'blockspan%s-'"$version"' ' '' -capi -engine -kernels -reader -squad -trainer | sed 's/ $//')" ] ||
+[ "${members[*]}" = "$(printf 'blockspan%s-'"$version"' ' '' -capi -engine -kernels -reader -retrieval -squad -trainer | sed 's/ $//')" ] ||
   fail "the published crates are others: ${members[*]}"
 [ -x "$scratch/blockspan-capi-$version/install.sh" ] || fail "blockspan-capi: install.sh is missing"
 
