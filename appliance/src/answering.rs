@@ -1,11 +1,24 @@
 //! What every command that answers says of a question that has no answer.
 
-use anyhow::{Result, anyhow, bail};
+use core::fmt;
+
+use anyhow::anyhow;
 use blockspan_reader::{Error, Ranking, Reply, engine};
 
-/// Of a model that is damaged, or was never any good.
-const OVERFLOW: &str = "the numbers of the model overflow; pack it again from a checkpoint that `blockspan-trainer \
-                        evaluate` answers with";
+/// A model that is damaged, or was never any good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overflow;
+
+impl fmt::Display for Overflow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the numbers of the model overflow; pack it again from a checkpoint that `blockspan-trainer evaluate` \
+             answers with",
+        )
+    }
+}
+
+impl core::error::Error for Overflow {}
 
 /// The error with the options that help.
 pub fn remedy(error: Error) -> anyhow::Error {
@@ -24,18 +37,14 @@ pub fn remedy(error: Error) -> anyhow::Error {
 }
 
 /// Refuses what a damaged model replies. Any passage has a span whose score is a number, unless the logits are none.
-pub fn check_numbers(reply: &Reply, null_threshold: f32) -> Result<()> {
+pub fn check_numbers(reply: &Reply, null_threshold: f32) -> Result<(), Overflow> {
     let withheld = reply.null_diff > null_threshold;
-    if reply.null_diff.is_finite() && (withheld || !reply.answers.is_empty()) {
-        return Ok(());
-    }
-    bail!(OVERFLOW)
+    let numbers = reply.null_diff.is_finite() && (withheld || !reply.answers.is_empty());
+    if numbers { Ok(()) } else { Err(Overflow) }
 }
 
 /// As [`check_numbers`], for several documents.
-pub fn check_ranking(ranking: &Ranking) -> Result<()> {
-    if ranking.null_diff.is_finite() || ranking.unread.len() == ranking.documents {
-        return Ok(());
-    }
-    bail!(OVERFLOW)
+pub fn check_ranking(ranking: &Ranking) -> Result<(), Overflow> {
+    let numbers = ranking.null_diff.is_finite() || ranking.unread.len() == ranking.documents;
+    if numbers { Ok(()) } else { Err(Overflow) }
 }

@@ -41,4 +41,4 @@ pub use rank::{RankOptions, RankedAnswer, Ranking};
 pub use reader::Reader;
 pub use reply::{Answer, Reply};
 pub use stream::Replies;
-pub use ticket::Ticket;
+pub use ticket::{Ticket, Times};

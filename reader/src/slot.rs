@@ -6,17 +6,23 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Poll, Waker};
 use core::time::Duration;
 use std::panic::catch_unwind;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
 use crate::error::Error;
 use crate::reply::Reply;
 use crate::sync::{lock, wait};
+use crate::ticket::Times;
 
 /// Filled once by a worker (or by the reader, when it closes), emptied once by the ticket.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Slot {
+    /// When the job was handed in.
+    since: Instant,
     state: Mutex<State>,
     filled: Condvar,
+    /// Known before the reply is.
+    times: OnceLock<Times>,
     /// Nobody waits any more.
     cancelled: AtomicBool,
 }
@@ -26,6 +32,18 @@ enum State {
     Empty(Option<Waker>),
     Full(Result<Reply, Error>),
     Taken,
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        Self {
+            since: Instant::now(),
+            state: Mutex::default(),
+            filled: Condvar::new(),
+            times: OnceLock::new(),
+            cancelled: AtomicBool::new(false),
+        }
+    }
 }
 
 impl Default for State {
@@ -60,6 +78,17 @@ impl Slot {
             // Foreign code; its panic is none of the worker's business.
             let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
         }
+    }
+
+    /// Notes that a session took the job at `begun`, and has the reply now, which is to follow.
+    pub fn took(&self, begun: Instant) {
+        let times = Times { waited: begun.saturating_duration_since(self.since), read: begun.elapsed() };
+        // Once for each job.
+        let _ = self.times.set(times);
+    }
+
+    pub fn times(&self) -> Option<Times> {
+        self.times.get().copied()
     }
 
     pub fn is_full(&self) -> bool {

@@ -19,6 +19,15 @@ pub struct Ticket {
     pub(crate) queue: Arc<Queue>,
 }
 
+/// How long a job took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// From handing it in until a session took it.
+    pub waited: Duration,
+    /// From then until its reply was there.
+    pub read: Duration,
+}
+
 impl Ticket {
     /// Waits for the reply. For programs without an executor; it blocks the thread.
     ///
@@ -37,6 +46,11 @@ impl Ticket {
     /// Whether the reply is there, so that nothing waits for it.
     pub fn is_done(&self) -> bool {
         self.slot.is_full()
+    }
+
+    /// How long the job took, once its reply is there; `None` before, and for a job that no session took.
+    pub fn times(&self) -> Option<Times> {
+        self.slot.times()
     }
 }
 

@@ -4,6 +4,7 @@ use core::any::Any;
 use core::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
+use std::time::Instant;
 
 use blockspan_engine::{Kernels, Parallel, Runtime, Session};
 
@@ -69,8 +70,10 @@ fn answer(mut reading: Reading<'_, '_>, entry: &Entry) -> bool {
     if entry.slot.is_cancelled() {
         return true;
     }
+    let begun = Instant::now();
     let reply = catch(|| decode::answer(&mut reading, entry));
     let whole = !matches!(reply, Err(Error::Panicked(_)));
+    entry.slot.took(begun);
     entry.slot.fill(reply);
     whole
 }

@@ -65,10 +65,12 @@ fn a_wait_may_have_an_end() {
     let mut long = reader.submit(Job::new("How high is it?", "Gulls nest there. ".repeat(100_000)));
     assert_eq!(long.wait_for(Duration::from_millis(1)), None);
     assert!(!long.is_done());
+    assert_eq!(long.times(), None);
     drop(long);
     let mut short = reader.submit(job());
     assert!(short.wait_for(Duration::MAX).unwrap().is_ok());
     assert!(short.is_done());
+    assert!(short.times().unwrap().read > Duration::ZERO);
 }
 
 #[test]

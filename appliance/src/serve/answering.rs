@@ -7,13 +7,29 @@ use blockspan_reader::{Error, Job, Reply, Ticket};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::app::App;
-use super::errors::{ApiError, Kind};
+use super::errors::ApiError;
 use super::loaded::Loaded;
 
 /// A job that was handed in, and its place in the queue. Dropping it cancels the job.
 struct Pending {
     ticket: Ticket,
     _place: OwnedSemaphorePermit,
+}
+
+impl Pending {
+    /// Waits for the reply, and counts it.
+    async fn reply(mut self, app: &App) -> Result<Reply, Error> {
+        let reply = (&mut self.ticket).await;
+        if let Some(times) = self.ticket.times() {
+            app.metrics.queue_durations.observe(times.waited.as_secs_f64());
+            app.metrics.inference_durations.observe(times.read.as_secs_f64());
+        }
+        if let Ok(reply) = &reply {
+            app.metrics.questions.inc();
+            app.metrics.windows.inc_by(reply.windows as u64);
+        }
+        reply
+    }
 }
 
 /// The replies to a request's jobs, in their order.
@@ -35,13 +51,6 @@ pub async fn answer_all(
     let ahead_at_most = 2 * loaded.reader().sessions();
     let mut ahead = VecDeque::<Pending>::new();
     let mut replies = Vec::new();
-    let mut arrived = |app: &App, reply: Result<Reply, Error>| {
-        if let Ok(reply) = &reply {
-            app.metrics.questions.inc();
-            app.metrics.windows.inc_by(reply.windows as u64);
-        }
-        replies.push(reply);
-    };
     for job in jobs {
         let place = loop {
             if let Some(place) = first.take() {
@@ -53,7 +62,7 @@ pub async fn answer_all(
                 break place;
             }
             match ahead.pop_front() {
-                Some(pending) => arrived(app, pending.ticket.await),
+                Some(pending) => replies.push(pending.reply(app).await),
                 // Behind other requests, in turn.
                 None => match Arc::clone(&app.places).acquire_owned().await {
                     Ok(place) => break place,
@@ -66,7 +75,7 @@ pub async fn answer_all(
         ahead.push_back(Pending { ticket, _place: place });
     }
     for pending in ahead {
-        arrived(app, pending.ticket.await);
+        replies.push(pending.reply(app).await);
     }
     Ok(replies)
 }
@@ -84,13 +93,4 @@ pub async fn answer_one(app: &App, loaded: &Loaded, job: Job) -> Result<Reply, A
 fn overloaded(app: &App) -> ApiError {
     app.metrics.overloaded.inc();
     ApiError::overloaded()
-}
-
-/// Refuses what a damaged model replies. Any passage has a span whose score is a number, unless the logits are none.
-///
-/// # Errors
-/// 500.
-pub fn check_numbers(reply: &Reply, null_threshold: f32) -> Result<(), ApiError> {
-    crate::answering::check_numbers(reply, null_threshold)
-        .map_err(|error| ApiError::new(Kind::Internal, error.to_string()))
 }

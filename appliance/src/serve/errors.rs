@@ -7,6 +7,7 @@ use blockspan_engine as engine;
 use blockspan_reader::Error;
 use serde::Serialize;
 
+use crate::answering::Overflow;
 use crate::output::json;
 
 /// Why there is no answer; each kind has a status and a name.
@@ -149,6 +150,12 @@ impl ApiError {
         let body = ErrorBody { error: &self.message, error_type: self.kind.name() };
         // Two strings are JSON.
         json::line(&body).unwrap_or_default().trim_end().to_owned()
+    }
+}
+
+impl From<Overflow> for ApiError {
+    fn from(overflow: Overflow) -> Self {
+        Self::new(Kind::Internal, overflow.to_string())
     }
 }
 

@@ -8,6 +8,7 @@ use anyhow::{Result, anyhow, ensure};
 use blockspan_engine::{Kernels, MAX_THREADS};
 use blockspan_reader::{Job, Mode, Reader, SharedModel, cores};
 
+use crate::answering::check_numbers;
 use crate::card;
 use crate::cli::{Serve, ServeMode};
 use crate::model_source::ModelSource;
@@ -99,11 +100,7 @@ impl Loading {
         let reply = reader
             .answer(Job::new("What is this?", "This is a test of the model."))
             .map_err(|error| anyhow!("{name}: {error}; pack it again"))?;
-        ensure!(
-            reply.null_diff.is_finite() && !reply.answers.is_empty(),
-            "{name}: the numbers of the model overflow; pack it again from a checkpoint that `blockspan-trainer \
-             evaluate` answers with"
-        );
+        check_numbers(&reply, f32::INFINITY).map_err(|overflow| anyhow!("{name}: {overflow}"))?;
         Ok(Loaded {
             reader: Some(reader),
             name,

@@ -63,6 +63,10 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<Labels<2>, Counter>,
     durations: Family<Labels<1>, Histogram, fn() -> Histogram>,
+    /// How long questions waited for a session.
+    pub queue_durations: Histogram,
+    /// How long sessions read for a question.
+    pub inference_durations: Histogram,
     /// Requests whose client left before the response.
     pub canceled: Counter,
     /// Questions that were answered, each of every document.
@@ -97,11 +101,7 @@ impl Metrics {
     pub fn new() -> Self {
         let mut registry = Registry::default();
         let requests = Family::<Labels<2>, Counter>::default();
-        let durations = Family::<Labels<1>, Histogram, fn() -> Histogram>::new_with_constructor(|| {
-            Histogram::new([
-                0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
-            ])
-        });
+        let durations = Family::<Labels<1>, Histogram, fn() -> Histogram>::new_with_constructor(histogram);
         for route in Route::ALL {
             let ok = [200, 204, 503].map(|code: u16| code.to_string());
             let errors = Kind::ALL.map(|kind| kind.status().as_str().to_owned());
@@ -122,6 +122,15 @@ impl Metrics {
             Unit::Seconds,
             durations.clone(),
         );
+        let mut seconds = |name: &str, help: &str| {
+            let durations = histogram();
+            registry.register_with_unit(name, help, Unit::Seconds, durations.clone());
+            durations
+        };
+        let queue_durations =
+            seconds("blockspan_queue_duration", "From a question's place in the queue to a session");
+        let inference_durations =
+            seconds("blockspan_inference_duration", "From a session to the question's answers");
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -154,6 +163,8 @@ impl Metrics {
             registry,
             requests,
             durations,
+            queue_durations,
+            inference_durations,
             canceled,
             questions,
             windows,
@@ -186,6 +197,13 @@ impl Metrics {
         prometheus_text::encode(&mut text, &self.registry)?;
         Ok(text)
     }
+}
+
+/// Of seconds, from a spare session to a queue that is full.
+fn histogram() -> Histogram {
+    Histogram::new([
+        0.0001, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    ])
 }
 
 fn code_labels(route: Route, code: String) -> Labels<2> {

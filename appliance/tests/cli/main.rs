@@ -18,4 +18,6 @@ mod manual;
 mod packed;
 mod refusals;
 mod selftest;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod tokenize;

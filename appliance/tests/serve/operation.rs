@@ -18,6 +18,9 @@ fn every_series_is_there_before_the_first_question() {
         r#"blockspan_requests_total{route="/v1/answer",code="429"}"#,
         r#"blockspan_requests_total{route="/answers/",code="500"}"#,
         r#"blockspan_request_duration_seconds_count{route="/"}"#,
+        "blockspan_queue_duration_seconds_count",
+        r#"blockspan_inference_duration_seconds_bucket{le="0.001"}"#,
+        "blockspan_inference_duration_seconds_sum",
         "blockspan_requests_canceled_total",
         "blockspan_questions_total",
         "blockspan_windows_total",
@@ -45,9 +48,29 @@ fn every_series_is_there_before_the_first_question() {
         (r#"blockspan_request_duration_seconds_count{route="/v1/answer"}"#, 1.0),
         ("blockspan_questions_total", 1.0),
         ("blockspan_windows_total", 1.0),
+        ("blockspan_queue_duration_seconds_count", 1.0),
+        ("blockspan_inference_duration_seconds_count", 1.0),
     ] {
         assert_eq!(server.metric(name), value, "{name}");
     }
+}
+
+/// One session: a question waits at least as long as the one before it is read.
+#[test]
+fn the_wait_for_a_session_and_the_reading_are_two_figures() {
+    let server = Server::start(&["--threads", "1"]);
+    let questions: Vec<&str> = core::iter::repeat_n(QUESTION, 8).collect();
+    server.post("/v1/answer", &json!({ "questions": questions, "context": PASSAGE.repeat(30) })).ok();
+    let [waited, read] = ["queue", "inference"].map(|what| {
+        let name = |part: &str| format!("blockspan_{what}_duration_seconds_{part}");
+        assert_eq!(server.metric(&name("count")), 8.0, "{what}");
+        assert_eq!(server.metric(&name(r#"bucket{le="+Inf"}"#)), 8.0, "{what}");
+        server.metric(&name("sum"))
+    });
+    let whole = server.metric(r#"blockspan_request_duration_seconds_sum{route="/v1/answer"}"#);
+    assert!(0.0 < read && read <= whole, "{read} s of reading in {whole} s");
+    // Two at a time are handed in, and all but the first wait for the one before.
+    assert!(waited > 0.1 * read, "{waited} s of waiting, {read} s of reading");
 }
 
 #[test]

@@ -8,10 +8,11 @@ use blockspan_engine::span::MAX_N_BEST;
 use blockspan_reader::{Answer, Decoding, Job, Options, PipelineOptions};
 use serde::{Deserialize, Serialize};
 
+use crate::answering::Overflow;
 use crate::serve::answering::answer_one;
 use crate::serve::app::App;
 use crate::serve::body::Input;
-use crate::serve::errors::{ApiError, Kind};
+use crate::serve::errors::ApiError;
 use crate::serve::respond::with_json;
 
 /// A question and the passage that may hold its answer.
@@ -105,9 +106,11 @@ pub async fn answer(
     let job = Job::new(request.inputs.question, request.inputs.context).with(options);
     let reply = answer_one(&app, &loaded, job).await?;
     let mut answers = reply.answers.into_iter().map(TaskAnswer::from);
+    // Any passage has a span, unless the logits are no numbers.
+    let first = answers.next().ok_or(Overflow)?;
     let response = match parameters.top_k {
-        None | Some(1) => TaskResponse::One(answers.next().ok_or_else(overflow)?),
-        Some(_) => TaskResponse::Many(answers.collect()),
+        None | Some(1) => TaskResponse::One(first),
+        Some(_) => TaskResponse::Many(core::iter::once(first).chain(answers).collect()),
     };
     Ok(with_json(&response))
 }
@@ -116,9 +119,4 @@ impl From<Answer> for TaskAnswer {
     fn from(answer: Answer) -> Self {
         Self { answer: answer.text, score: answer.score, start: answer.start_char, end: answer.end_char }
     }
-}
-
-/// Any passage has a span, unless the logits are no numbers.
-fn overflow() -> ApiError {
-    ApiError::new(Kind::Internal, "the numbers of the model overflow; pack it again")
 }

@@ -9,8 +9,9 @@ use blockspan_reader::{Error, Job, RankOptions, Ranking, Reader, Reply};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::answering::check_numbers;
 use crate::output::json::{DocumentName, Object};
-use crate::serve::answering::{answer_all, check_numbers};
+use crate::serve::answering::answer_all;
 use crate::serve::app::App;
 use crate::serve::body::Input;
 use crate::serve::errors::ApiError;
@@ -105,9 +106,10 @@ pub async fn answer(
         Texts::Passage(_) => {
             let reply = |(index, reply): (usize, Result<Reply, Error>)| {
                 let reply = reply.map_err(|error| ApiError::of_reader(&error, &place(index)))?;
-                check_numbers(&reply, threshold).map(|()| reply)
+                check_numbers(&reply, threshold)?;
+                Ok(reply)
             };
-            let replies: Vec<Reply> = replies.enumerate().map(reply).collect::<Result<_, _>>()?;
+            let replies: Vec<Reply> = replies.enumerate().map(reply).collect::<Result<_, ApiError>>()?;
             let objects = questions.iter().zip(&replies);
             let objects = objects.map(|(question, reply)| Object::new(None, question, reply, reader.model()));
             respond(objects, many, most)

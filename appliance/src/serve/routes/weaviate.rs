@@ -9,7 +9,8 @@ use blockspan_engine::AnswerOptions;
 use blockspan_reader::{Decoding, Job, Options};
 use serde::{Deserialize, Serialize};
 
-use crate::serve::answering::{answer_one, check_numbers};
+use crate::answering::check_numbers;
+use crate::serve::answering::answer_one;
 use crate::serve::app::App;
 use crate::serve::body::Input;
 use crate::serve::errors::ApiError;
