@@ -51,6 +51,15 @@ def test_examples_of_the_readme(tmp_path, monkeypatch):
     run("\n".join(lines), "README.md")
 
 
+def test_the_example_of_the_projects_readme():
+    text = (README.parents[2] / "README.md").read_text(encoding="utf-8")
+    [example] = [block for block in text.split("```python\n") if block.startswith("import blockspan\n")]
+    space = {}
+    exec(example.split("```")[0], space)
+    [answer] = space["answers"]
+    assert answer.text and answer.text in "The Amazon is 6,400 km long."
+
+
 def test_everything_public_is_described():
     assert [name for name, value in DESCRIBED.items() if name != "__version__" and not value.__doc__] == []
 

@@ -44,9 +44,9 @@ def test_scores_compare_across_documents(documents, model):
         [alone] = model.answer(QUERY, answer.document.content)
         assert answer.meta == {"margin": -alone.null_diff}
         assert answer.score == alone.answerable
-    # Not those that would be 0.9 in each document alone.
-    assert [answer.document.meta["number"] for answer in answers] == [1, 2, 0]
-    assert answers[0].score > 0.9 > 0.5 > answers[2].score
+    # The best span of a document without an answer is a good one among its own, which must not count.
+    assert answers[0].document.meta["number"] == 1
+    assert answers[0].score > 0.5 > answers[2].score
     # No other document changes them.
     [alone] = reader(answers_per_document=1).run(query=QUERY, documents=documents[1:2])["answers"]
     assert alone == answers[0]
@@ -67,8 +67,9 @@ def test_no_answer_is_the_probability_that_the_others_are_wrong(documents):
     assert len(others) == 2 and none.document is None
     assert none.score == pytest.approx(math.prod(1 - answer.score for answer in others))
     assert answers == sorted(answers, key=lambda answer: -answer.score)
-    lost = reader(no_answer=True).run(query="Who painted the ceiling?", documents=documents[:1])["answers"]
-    assert lost[0].data is None and lost[0].score > 0.5
+    lost = reader(no_answer=True, top_k=1).run(query="Who painted the ceiling?", documents=documents[:1])["answers"]
+    [none] = [answer for answer in lost if answer.data is None]
+    assert none.score > 0.5
 
 
 def test_arguments_of_a_run(documents):

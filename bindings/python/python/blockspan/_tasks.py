@@ -7,12 +7,15 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, TypeVar, Union
 
 from . import InputError, Model
 
 if TYPE_CHECKING:
     import pyarrow
+
+# A table or a record batch: what goes in is what comes out.
+Batch = TypeVar("Batch", "pyarrow.Table", "pyarrow.RecordBatch")
 
 # The columns of `Model.answer_batch`.
 ANSWERS = ("answer", "start", "end", "score", "null_diff", "error")
@@ -106,23 +109,23 @@ def kept(names: Sequence[str], keep: Optional[Sequence[str]]) -> list[str]:
 
 def answered(
     model: Model,
-    batch: Union[pyarrow.Table, pyarrow.RecordBatch],
+    batch: Batch,
     question: str,
     context: str,
     keep: Optional[Sequence[str]],
     options: dict[str, Any],
-) -> Union[pyarrow.Table, pyarrow.RecordBatch]:
+) -> Batch:
     """The columns of a batch that are kept, and the answers to its rows beside them; of the batch's class."""
     import pyarrow
 
     names = kept(batch.schema.names, keep)
-    answers = pyarrow.record_batch(model.answer_batch(batch, question, context, **options))  # type: ignore[arg-type]
+    answers = pyarrow.record_batch(model.answer_batch(batch, question, context, **options))
     # Engines know `string` best; no batch has 2 GB of answers.
-    columns = {
+    columns: dict[str, Any] = {
         name: column.cast(pyarrow.string()) if pyarrow.types.is_large_string(column.type) else column
         for name, column in zip(ANSWERS, answers.columns)
     }
-    arrays = [batch.column(batch.schema.names.index(name)) for name in names]
+    arrays: list[Any] = [batch.column(batch.schema.names.index(name)) for name in names]
     # Their fields stay as they are: types, nulls, metadata.
     fields = [batch.schema.field(batch.schema.names.index(name)) for name in names]
     fields += [pyarrow.field(name, column.type) for name, column in columns.items()]

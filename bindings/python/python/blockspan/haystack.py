@@ -33,7 +33,7 @@ class BlockspanReader:
 
     def __init__(
         self,
-        model: Optional[Union[str, PathLike]] = None,
+        model: Union[str, "PathLike[str]", None] = None,
         *,
         top_k: int = 20,
         score_threshold: Optional[float] = None,
@@ -74,12 +74,15 @@ class BlockspanReader:
     def to_dict(self) -> dict[str, Any]:
         """The component as a dictionary: its settings."""
         names = "model top_k score_threshold no_answer answers_per_document overlap_threshold max_answer_len max_seq_len"
-        return default_to_dict(self, **{name: getattr(self, name) for name in [*names.split(), "doc_stride", "sessions"]})
+        settings = {name: getattr(self, name) for name in [*names.split(), "doc_stride", "sessions"]}
+        data: dict[str, Any] = default_to_dict(self, **settings)
+        return data
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "BlockspanReader":
         """The component of such a dictionary."""
-        return default_from_dict(cls, data)
+        reader: BlockspanReader = default_from_dict(cls, data)
+        return reader
 
     def warm_up(self) -> None:
         """Opens the model."""

@@ -62,10 +62,11 @@ class Answerer:
         return answered(self._model, batch, *self._columns, self._keep, self._options)
 
 
-def _get(reference: ray.ObjectRef[bytes]) -> bytes:
+def _get(reference: Any) -> bytes:
     import ray
 
-    return ray.get(reference)
+    data: bytes = ray.get(reference)
+    return data
 
 
 def answer(
@@ -98,7 +99,7 @@ def answer(
     import ray
     from ray.data import ActorPoolStrategy
 
-    settings = {"question": question, "context": context, "keep": keep, **checked(options)}
+    settings: dict[str, Any] = {"question": question, "context": context, "keep": keep, **checked(options)}
     if broadcast:
         digest, data = read(model)
         settings["model"] = Shipped(digest, ray.put(data))

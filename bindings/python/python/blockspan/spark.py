@@ -61,7 +61,7 @@ def answer(
     types += [("score", FloatType()), ("null_diff", FloatType()), ("error", StringType())]
     fields = [dataframe.schema[name] for name in keep]
     fields += [StructField(name, kind, nullable=True) for name, kind in types]
-    settings = {"names": names, "question": question, "context": context, "keep": keep, "options": options}
+    settings: dict[str, Any] = {"names": names, "question": question, "context": context, "keep": keep, "options": options}
     task = partial(_task, model=place, **settings)
     return wanted.mapInArrow(task, StructType(fields))
 

@@ -105,16 +105,18 @@ def shipped(model_file):
 
 
 @pytest.fixture
-def readme():
-    """The README's example that begins so, with its files in a folder."""
-    text = (ROOT / "bindings" / "python" / "README.md").read_text(encoding="utf-8")
+def readmes():
+    """The examples of the READMEs that begin so, with their files in folders."""
+    texts = [(ROOT / place).read_text(encoding="utf-8") for place in ["README.md", "bindings/python/README.md"]]
 
-    def example(start, folder):
-        [block] = [block for block in text.split("```python\n") if block.startswith(start)]
-        block = block.split("```")[0]
-        for name in ["questions", "answers"]:
-            assert f'"{name}"' in block
-            block = block.replace(f'"{name}"', repr(str(folder / name)))
-        return block
+    def examples(start, folder):
+        for number, text in enumerate(texts):
+            [block] = [block for block in text.split("```python\n") if block.startswith(start)]
+            block = block.split("```")[0]
+            answers = folder / f"answers-{number}"
+            for name, place in [("questions", folder / "questions"), ("answers", answers)]:
+                assert f'"{name}"' in block
+                block = block.replace(f'"{name}"', repr(str(place)))
+            yield block, answers
 
-    return example
+    return examples

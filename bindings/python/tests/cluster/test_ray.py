@@ -14,7 +14,7 @@ pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
 # Deprecations within Ray and its dependencies are not ours.
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture(scope="module")
@@ -88,9 +88,10 @@ def test_what_cannot_be_is_refused_before_anything_runs(cluster, rows, tmp_path)
         blockspan.ray.answer(dataset(rows[:2]), tmp_path / "none.bspan", broadcast=True)
 
 
-def test_the_readmes_example(cluster, rows, compare, readme, tmp_path):
+def test_the_readmes_examples(cluster, rows, compare, readmes, tmp_path):
     rows = rows[:20]
     (tmp_path / "questions").mkdir()
     parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "questions" / "1.parquet")
-    exec(readme("import blockspan.ray", tmp_path), {})
-    compare(parquet.read_table(tmp_path / "answers"), rows)
+    for example, answers in readmes("import blockspan.ray", tmp_path):
+        exec(example, {})
+        compare(parquet.read_table(answers), rows)

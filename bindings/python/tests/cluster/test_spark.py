@@ -15,7 +15,7 @@ pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
 # Deprecations within Spark and its dependencies are not ours.
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture(scope="module")
@@ -124,9 +124,10 @@ def test_what_travels_is_the_path():
     assert len(pickle.dumps(task)) < 300
 
 
-def test_the_readmes_example(spark, rows, compare, readme, tmp_path):
+def test_the_readmes_examples(spark, rows, compare, readmes, tmp_path):
     rows = rows[:20]
     (tmp_path / "questions").mkdir()
     dataframe(spark, rows, tmp_path / "questions")
-    exec(readme("import blockspan.spark", tmp_path), {"spark": spark})
-    compare(parquet.read_table(tmp_path / "answers"), rows)
+    for example, answers in readmes("import blockspan.spark", tmp_path):
+        exec(example, {"spark": spark})
+        compare(parquet.read_table(answers), rows)

@@ -1,0 +1,159 @@
+"""What `cluster.py` measures, each in a process of its own: `python cluster_parts.py PART FOLDER ROWS WORKERS [ENGINE]`.
+
+Prints one JSON object. FOLDER holds the rows as Parquet files. Times are those of `time.perf_counter`, in seconds."""
+
+import json
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+
+def files(folder, rows):
+    """The files of the first so many rows."""
+    return sorted(Path(folder).glob("*.parquet"))[: -(-rows // 250)]
+
+
+def stream(folder, rows):
+    """The rows as a stream of batches, of which one is in memory at a time."""
+    import pyarrow
+    import pyarrow.parquet
+
+    names = files(folder, rows)
+    schema = pyarrow.parquet.read_schema(names[0])
+    return pyarrow.RecordBatchReader.from_batches(
+        schema, (batch for name in names for batch in pyarrow.parquet.ParquetFile(name).iter_batches())
+    )
+
+
+def private():
+    """Megabytes of this process that belong to no file."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("no RssAnon in /proc/self/status")
+
+
+def imported(folder, rows, workers):
+    """How long `import blockspan` takes here, where Python has just started."""
+    begin = time.perf_counter()
+    import blockspan  # noqa: F401
+
+    return {"seconds": time.perf_counter() - begin}
+
+
+def answer_batch(folder, rows, workers):
+    """`Model.answer_batch` on so many threads, and the memory meanwhile."""
+    import blockspan
+
+    model = blockspan.Model(sessions=workers)
+    model.answer("When?", "It was built in 1862.")
+    samples, done = [], threading.Event()
+
+    def sample():
+        while not done.wait(0.1):
+            samples.append(private())
+
+    watcher = threading.Thread(target=sample)
+    watcher.start()
+    begin = time.perf_counter()
+    answers = model.answer_batch(stream(folder, rows))
+    seconds = time.perf_counter() - begin
+    done.set()
+    watcher.join()
+    assert len(answers) == rows
+    tenth = max(1, len(samples) // 10)
+    first, last = max(samples[:tenth]), max(samples[-tenth:])
+    return {"seconds": seconds, "first_mb": first, "last_mb": last, "most_mb": max(samples)}
+
+
+def _alone(job):
+    """One process, one thread: its seconds for the rows of some files."""
+    folder, rows, begin_at = job
+    import blockspan
+
+    model = blockspan.Model(sessions=1)
+    model.answer("When?", "It was built in 1862.")
+    time.sleep(max(0, begin_at - time.time()))
+    begin = time.perf_counter()
+    assert len(model.answer_batch(stream(folder, rows))) == rows
+    return time.perf_counter() - begin
+
+
+def alone(folder, rows, workers):
+    """As many plain processes of one thread as there are workers, at the same time, each with all rows; and one by itself."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(workers) as pool:
+        one = pool.map(_alone, [(folder, rows, 0)], chunksize=1)
+        begin_at = time.time() + 3
+        several = pool.map(_alone, [(folder, rows, begin_at)] * workers, chunksize=1)
+    return {"one": one[0], "several": several}
+
+
+def ray(folder, rows, workers):
+    """A job on Ray: the cluster's start, a job of a quarter of the rows, and one of all."""
+    # Ray's workers yield to everything else by default.
+    os.environ["RAY_worker_niceness"] = "0"
+    begin = time.perf_counter()
+    import blockspan.ray
+    import ray
+
+    ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level="error")
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    start = time.perf_counter() - begin
+
+    def job(rows):
+        begin = time.perf_counter()
+        dataset = ray.data.from_arrow([batch for batch in _tables(folder, rows)])
+        answers = blockspan.ray.answer(dataset, keep=["id"], workers=workers, batch_size=250)
+        count = sum(table.num_rows for table in answers.iter_batches(batch_format="pyarrow", batch_size=None))
+        assert count == rows
+        return time.perf_counter() - begin
+
+    return {"start": start, "quarter": job(rows // 4), "all": job(rows)}
+
+
+def _tables(folder, rows):
+    import pyarrow.parquet
+
+    return [pyarrow.parquet.read_table(name) for name in files(folder, rows)]
+
+
+def spark(folder, rows, workers):
+    """The same on Spark, with an executor of one core for each worker."""
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    begin = time.perf_counter()
+    import blockspan.spark
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master(f"local-cluster[{workers},1,1024]")
+    settings = {"ui.enabled": "false", "driver.bindAddress": "127.0.0.1", "driver.host": "127.0.0.1"}
+    # A task for each file.
+    settings |= {"driver.memory": "512m", "sql.files.openCostInBytes": "128m"}
+    for name, value in settings.items():
+        builder = builder.config(f"spark.{name}", value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("OFF")
+    start = time.perf_counter() - begin
+
+    def job(rows):
+        begin = time.perf_counter()
+        frame = session.read.parquet(*map(str, files(folder, rows)))
+        table = blockspan.spark.answer(frame, keep=["id"]).toArrow()
+        assert table.num_rows == rows
+        return time.perf_counter() - begin
+
+    # The first job starts the workers; what that costs is not in the second.
+    first = job(250)
+    times = {"start": start, "first": first, "quarter": job(rows // 4), "all": job(rows)}
+    session.stop()
+    return times
+
+
+PARTS = {"import": imported, "answer_batch": answer_batch, "alone": alone, "ray": ray, "spark": spark}
+
+if __name__ == "__main__":
+    part, folder, rows, workers = sys.argv[1:5]
+    print(json.dumps(PARTS[part](folder, int(rows), int(workers))))
