@@ -15,8 +15,7 @@ use anyhow::{Context, Result};
 use blockspan_trainer::checkpoint;
 use blockspan_trainer::config::Config;
 use blockspan_trainer::features::Batch;
-use blockspan_trainer::model::{BertForQuestionAnswering, DropoutRates, Input, Variables};
-use blockspan_trainer::ops::derive_key;
+use blockspan_trainer::model::{BertForQuestionAnswering, DropoutKey, DropoutRates, Input, Variables};
 use blockspan_trainer::startup;
 use blockspan_trainer::train::loss::{Weights, loss};
 use blockspan_trainer::train::optimizer::{AdamW, AdamWOptions, Gradients};
@@ -43,7 +42,7 @@ fn batch(windows: usize, tokens: usize, vocabulary: usize) -> Result<Batch> {
 }
 
 fn main() -> Result<()> {
-    startup::set_environment();
+    startup::set_environment(1);
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [directory, windows, tokens, dropout] = &arguments[..] else {
         anyhow::bail!("train_speed MODEL_DIRECTORY BATCH TOKENS DROPOUT");
@@ -60,7 +59,7 @@ fn main() -> Result<()> {
     let batch = batch(windows, tokens, config.vocab_size)?;
     let weights = Weights { distill: 0.0, null_distill: 0.0, temperature: 1.0, hidden: 0.0 };
     let mut step = |number: u64| -> Result<f32> {
-        let output = model.forward_training(&batch.input, rates, derive_key(0, number))?;
+        let output = model.forward_training(&batch.input, rates, DropoutKey { key: number, first: 0 })?;
         let loss = loss(&output, None, &batch, weights)?;
         let mut gradients = Gradients::default();
         gradients.add(optimizer.vars(), loss.backward()?)?;

@@ -12,6 +12,6 @@ static PRINTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 pub(crate) fn note(line: &str) {
     let mut printed = PRINTED.lock().unwrap_or_else(PoisonError::into_inner);
     if printed.insert(line.to_owned()) {
-        output::note(&format!("note: {}", line.replace(['\n', '\r'], " ")));
+        output::remark(&format!("note: {}", line.replace(['\n', '\r'], " ")));
     }
 }

@@ -1,5 +1,6 @@
 //! What the program writes: files that are never half there, standard output, remarks on standard error.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::fs::Permissions;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,21 @@ pub fn is_standard(path: &Path) -> bool {
 /// Another failure to write, such as a full disk.
 pub fn print(text: &str) -> Result<()> {
     write_stdout(text.as_bytes())
+}
+
+/// Whether remarks are left to another process.
+static MUTED: AtomicBool = AtomicBool::new(false);
+
+/// From now on [`remark`] prints nothing: another worker of the same run says the same.
+pub fn mute_remarks() {
+    MUTED.store(true, Ordering::Relaxed);
+}
+
+/// Prints a line on standard error as [`note`] does, unless remarks are muted.
+pub fn remark(line: &str) {
+    if !MUTED.load(Ordering::Relaxed) {
+        note(line);
+    }
 }
 
 /// Prints a line on standard error, with what could steer the terminal spelled out. A failure is no error: what nobody

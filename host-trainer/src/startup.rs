@@ -15,10 +15,12 @@ const TUNABLES: (&str, &str) = (
 const THREADS: &str = "RAYON_NUM_THREADS";
 
 /// Replaces this process by one of the same program and arguments in whose environment these variables are set, those
-/// that are not set already: `GLIBC_TUNABLES` where glibc allocates, and `RAYON_NUM_THREADS` to the cores that the process
-/// may use. Call it first, on the only thread. Does nothing where both are set, where the program cannot be started
-/// again, and on systems that cannot replace a process.
-pub fn set_environment() {
+/// that are not set already: `GLIBC_TUNABLES` where glibc allocates, and `RAYON_NUM_THREADS` to the share that each of
+/// `sharing` processes gets of the cores that this one may use. Call it first, on the only thread. Does nothing where both
+/// are set, where the program cannot be started again, and on systems that cannot replace a process.
+pub fn set_environment(sharing: usize) {
+    // Where nothing can be set there is nothing to share.
+    let _ = sharing;
     #[cfg(unix)]
     {
         use std::os::unix::process::CommandExt;
@@ -26,7 +28,7 @@ pub fn set_environment() {
 
         let mut variables: Vec<(&str, String)> = Vec::new();
         if let Ok(cores) = std::thread::available_parallelism() {
-            variables.push((THREADS, cores.to_string()));
+            variables.push((THREADS, (cores.get() / sharing.max(1)).max(1).to_string()));
         }
         #[cfg(all(target_os = "linux", target_env = "gnu"))]
         variables.push((TUNABLES.0, TUNABLES.1.to_owned()));

@@ -76,6 +76,7 @@ fn options(root: &Path, out: &str, batch_size: usize) -> FinetuneOptions {
         windows: WindowOptions { max_seq_len: 24, doc_stride: 8 },
         seed: 3,
         pruning: None,
+        recompute: false,
         freeze_embeddings: false,
         // Where a gradient is nothing but rounding, Adam would make steps of any sign of it.
         optimizer: AdamWOptions { eps: 1e-4, ..AdamWOptions::default() },

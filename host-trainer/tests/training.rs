@@ -47,6 +47,7 @@ fn options(root: &Path, out: &str, epochs: usize, pruning: Option<Pruning>) -> F
         windows: WINDOWS,
         seed: 7,
         pruning,
+        recompute: false,
         freeze_embeddings: false,
         optimizer: AdamWOptions::default(),
         max_grad_norm: 1.0,

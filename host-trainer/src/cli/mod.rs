@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use blockspan_trainer::errors::one_line;
+use blockspan_trainer::train::exchange::Place;
 use blockspan_trainer::{output, startup};
 use candle_core::Device;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -48,7 +49,7 @@ pub enum Command {
 pub enum DeviceKind {
     /// The processor.
     Cpu,
-    /// The first NVIDIA GPU; needs a build with `--features cuda`.
+    /// The first NVIDIA GPU, or for one of several workers that of its number; needs a build with `--features cuda`.
     Cuda,
     /// The first GPU of a Mac; needs a build with `--features metal`. Untested.
     Metal,
@@ -57,11 +58,14 @@ pub enum DeviceKind {
 /// Runs the command; prints an error in one line and exits with 2.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    if matches!(cli.command, Command::Finetune(_) | Command::Evaluate(_) | Command::Verify(_)) {
-        startup::set_environment();
-    }
-    let result = device(cli.device).and_then(|device| match &cli.command {
-        Command::Finetune(args) => finetune::finetune(args, &device),
+    let result = place(&cli.command).and_then(|place| {
+        if matches!(cli.command, Command::Finetune(_) | Command::Evaluate(_) | Command::Verify(_)) {
+            startup::set_environment(place.sharing);
+        }
+        Ok((device(cli.device, place.local_rank)?, place))
+    });
+    let result = result.and_then(|(device, place)| match &cli.command {
+        Command::Finetune(args) => finetune::finetune(args, &device, &place),
         Command::Evaluate(args) => evaluate::print_scores(args, &device).map(done),
         Command::Pack(args) => pack::pack_model(args).map(done),
         Command::Threshold(args) => threshold::set_threshold(args).map(done),
@@ -81,12 +85,21 @@ fn done((): ()) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn device(kind: DeviceKind) -> Result<Device> {
+/// Which of several workers this process is.
+fn place(command: &Command) -> Result<Place> {
+    match command {
+        Command::Finetune(args) => Place::find(args.run.workers),
+        _ => Ok(Place::alone()),
+    }
+}
+
+/// The device of this kind with this number.
+fn device(kind: DeviceKind, number: usize) -> Result<Device> {
     match kind {
         DeviceKind::Cpu => Ok(Device::Cpu),
-        DeviceKind::Cuda => {
-            Device::new_cuda(0).context("--device cuda: no NVIDIA GPU, or built without --features cuda")
-        }
+        DeviceKind::Cuda => Device::new_cuda(number).with_context(|| {
+            format!("--device cuda: no NVIDIA GPU number {number}, or built without --features cuda")
+        }),
         DeviceKind::Metal => {
             Device::new_metal(0).context("--device metal: no such GPU, or built without --features metal")
         }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{Module, VarBuilder};
 
-use super::dropout::{DropoutRates, Dropouts};
+use super::dropout::{DropoutKey, DropoutRates, Dropouts};
 use super::embeddings::Embeddings;
 use super::input::Input;
 use super::layer::Layer;
@@ -28,9 +28,9 @@ pub struct Output {
 /// A BERT encoder with a linear map from each token to a start and an end logit.
 pub struct BertForQuestionAnswering {
     embeddings: Embeddings,
-    layers: Vec<Layer>,
+    pub(super) layers: Vec<Layer>,
     qa_outputs: MaskedLinear,
-    device: Device,
+    pub(super) device: Device,
     dtype: DType,
     quantized: bool,
 }
@@ -115,23 +115,33 @@ impl BertForQuestionAnswering {
     ///
     /// # Errors
     /// As for [`Self::forward`].
-    pub fn forward_training(&self, input: &Input, rates: DropoutRates, key: u64) -> Result<Output> {
-        let device = input.input_ids.device();
-        if !device.is_cpu() {
-            device.set_seed(key)?;
-        }
-        self.pass(input, Dropouts { rates, key })
+    pub fn forward_training(&self, input: &Input, rates: DropoutRates, key: DropoutKey) -> Result<Output> {
+        let dropouts = Dropouts { rates, key };
+        dropouts.seed(&self.device, 0)?;
+        self.pass(input, dropouts)
     }
 
     fn pass(&self, input: &Input, dropouts: Dropouts) -> Result<Output> {
-        let mut x = ops::dropout(&self.embed(input)?, dropouts.hidden(0, 0))?;
+        let mut x = self.first(input, dropouts)?;
         let bias = input.bias()?;
         let mut hidden_states = Vec::with_capacity(self.layers.len());
         for layer in &self.layers {
-            x = layer.forward(&x, &bias, dropouts)?;
+            // A node of its own: what comes back from within a layer is added up there, and then to what the loss says of
+            // the hidden state. So the sums are the same when a layer's pass is taken apart from the others'.
+            x = layer.forward(&x.reshape(x.shape())?, &bias, dropouts)?;
             hidden_states.push(x.clone());
         }
-        let logits = self.qa_outputs.forward(&x)?.to_dtype(DType::F32)?;
+        self.last(hidden_states, &x)
+    }
+
+    /// The input of the first layer, after dropout.
+    pub(super) fn first(&self, input: &Input, dropouts: Dropouts) -> Result<Tensor> {
+        Ok(ops::dropout(&self.embed(input)?, dropouts.hidden(0, 0))?)
+    }
+
+    /// What the network says, given what its last layer gives.
+    pub(super) fn last(&self, hidden_states: Vec<Tensor>, x: &Tensor) -> Result<Output> {
+        let logits = self.qa_outputs.forward(x)?.to_dtype(DType::F32)?;
         Ok(Output {
             start_logits: logits.narrow(2, 0, 1)?.squeeze(2)?,
             end_logits: logits.narrow(2, 1, 1)?.squeeze(2)?,

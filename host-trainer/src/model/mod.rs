@@ -6,9 +6,10 @@ mod embeddings;
 mod input;
 mod layer;
 mod modules;
+mod recompute;
 mod variables;
 
 pub use bert::{BertForQuestionAnswering, Output};
-pub use dropout::DropoutRates;
+pub use dropout::{DropoutKey, DropoutRates};
 pub use input::Input;
 pub use variables::Variables;

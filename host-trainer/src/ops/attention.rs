@@ -119,7 +119,7 @@ impl Attention {
 
     /// What one head drops.
     fn factors(&self, sequence: usize, head: usize) -> Option<Factors> {
-        Some(self.dropout?.part(sequence * self.heads + head))
+        Some(self.dropout?.head(sequence, self.heads, head))
     }
 }
 
@@ -153,7 +153,7 @@ impl CustomOp3 for Attention {
                     round_rows(&mut p, shape.tokens);
                 }
                 if let Some(factors) = self.factors(sequence, head) {
-                    drop_out(&mut p, factors);
+                    drop_out(&mut p, shape.tokens, factors);
                 }
                 let p = CpuStorage::F32(p);
                 shape.put(out, head, &product(shape.square(&p), v, self.products)?);
@@ -210,10 +210,10 @@ fn round_rows(p: &mut [f32], tokens: usize) {
     );
 }
 
-fn drop_out(p: &mut [f32], factors: Factors) {
+fn drop_out(p: &mut [f32], tokens: usize, factors: Factors) {
     vectorized(
         #[inline(always)]
-        || p.iter_mut().zip(0..).for_each(|(p, index)| *p *= factors.at(index)),
+        || factors.apply_rows(p, tokens),
     );
 }
 
@@ -232,7 +232,7 @@ fn head_backward(
     let product = |a, b| product(a, b, shape.products);
     let mut ds = product(g, v.t())?;
     if let Some(factors) = factors {
-        drop_out(&mut ds, factors);
+        drop_out(&mut ds, tokens, factors);
     }
     vectorized(
         #[inline(always)]
@@ -247,7 +247,7 @@ fn head_backward(
         round_rows(&mut p, tokens);
     }
     if let Some(factors) = factors {
-        drop_out(&mut p, factors);
+        drop_out(&mut p, tokens, factors);
     }
     let (p, ds) = (CpuStorage::F32(p), CpuStorage::F32(ds));
     let (p, ds) = (shape.square(&p), shape.square(&ds));

@@ -58,7 +58,7 @@ pub fn attention(
         probabilities = composed_probabilities(&probabilities)?;
     }
     if let Some(dropout) = dropout {
-        let factors = dropout.factors(probabilities.shape(), tokens * tokens, &probabilities)?;
+        let factors = dropout.factors(Some(heads), &probabilities)?;
         probabilities = (probabilities * factors)?;
     }
     probabilities

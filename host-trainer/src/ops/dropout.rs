@@ -7,24 +7,43 @@ use rayon::prelude::*;
 use super::rows::vectorized;
 use super::storage::{tensor_values, values};
 
-/// Values that one task handles; each such part of a tensor has a key of its own.
+/// Values that one task handles.
 const CHUNK: usize = 1 << 14;
+/// The places of an attention matrix count as if each of its rows had so many values, so that padding shifts none.
+const ROW: u32 = 1 << 16;
 
 /// Which values are dropped. What stays is scaled by `1 / (1 − rate)`, so that sums keep their expectation.
 #[derive(Clone, Copy, Debug)]
 pub struct Dropout {
     key: u64,
     rate: f64,
+    first: usize,
 }
 
 impl Dropout {
     /// Drops each value with the probability `rate`, 0 to 1; nothing for a rate of 0. Another key, other choices.
     pub fn new(rate: f64, key: u64) -> Option<Self> {
-        (rate > 0.0).then_some(Dropout { key, rate })
+        (rate > 0.0).then_some(Dropout { key, rate, first: 0 })
     }
 
-    /// The choices for one part of a tensor.
-    pub(super) fn part(self, part: usize) -> Factors {
+    /// The same choices for tensors whose first sequence is number `first` of those that share the key: what is dropped of a
+    /// sequence does not depend on the batch that it is in.
+    #[must_use]
+    pub fn from_sequence(self, first: usize) -> Self {
+        Dropout { first, ..self }
+    }
+
+    /// The choices for a sequence of a tensor.
+    fn sequence(self, sequence: usize) -> Factors {
+        self.part(self.first + sequence)
+    }
+
+    /// The choices for the probabilities of one of `heads` heads in a sequence.
+    pub(super) fn head(self, sequence: usize, heads: usize, head: usize) -> Factors {
+        self.part((self.first + sequence) * heads + head)
+    }
+
+    fn part(self, part: usize) -> Factors {
         let key = mix(self.key.wrapping_add(mix(part as u64)));
         Factors {
             first: key as u32,
@@ -34,16 +53,23 @@ impl Dropout {
         }
     }
 
-    /// The factors of all values of a tensor that is cut into parts of `part` values.
+    /// The factors of all values of a tensor `like`, `[sequences, …]`, or, given the number of heads, of the attention's
+    /// probabilities, `[sequences, heads, tokens, tokens]`.
     ///
     /// An accelerator draws its own, by the seed that was set last.
-    pub(super) fn factors(self, shape: &Shape, part: usize, like: &Tensor) -> Result<Tensor> {
-        let device = like.device();
+    pub(super) fn factors(self, heads: Option<usize>, like: &Tensor) -> Result<Tensor> {
+        let (shape, device) = (like.shape(), like.device());
         let factors = if device.is_cpu() {
-            let mut all = vec![0.0; shape.elem_count()];
-            all.par_chunks_mut(part).enumerate().for_each(|(part, all)| {
-                let factors = self.part(part);
-                all.iter_mut().zip(0..).for_each(|(factor, index)| *factor = factors.at(index));
+            let mut all = vec![1.0; shape.elem_count()];
+            let len = all.len() / shape.dims().first().copied().unwrap_or(1).max(1);
+            all.par_chunks_mut(len.max(1)).enumerate().for_each(|(sequence, all)| match heads {
+                None => self.sequence(sequence).apply(all, 0),
+                Some(heads) => {
+                    let tokens = shape.dims().last().copied().unwrap_or(1).max(1);
+                    for (head, all) in all.chunks_mut((len / heads.max(1)).max(1)).enumerate() {
+                        self.head(sequence, heads, head).apply_rows(all, tokens);
+                    }
+                }
             });
             Tensor::from_vec(all, shape, &Device::Cpu)?
         } else {
@@ -92,22 +118,38 @@ impl Factors {
     }
 }
 
+impl Factors {
+    /// Multiplies values with their factors, the first of which is number `start`.
+    #[inline(always)]
+    fn apply(self, values: &mut [f32], start: u32) {
+        values.iter_mut().zip(start..).for_each(|(value, index)| *value *= self.at(index));
+    }
+
+    /// The same for the rows of an attention matrix.
+    #[inline(always)]
+    pub(super) fn apply_rows(self, values: &mut [f32], tokens: usize) {
+        for (row, values) in (0u32..).zip(values.chunks_exact_mut(tokens)) {
+            self.apply(values, row.wrapping_mul(ROW));
+        }
+    }
+}
+
 /// See [`super::dropout`].
 pub(super) struct Fused(pub(super) Dropout);
 
 impl Fused {
-    fn apply(&self, x: &[f32]) -> Vec<f32> {
-        let mut y = vec![0.0; x.len()];
-        y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).enumerate().for_each(|(part, (y, x))| {
-            let factors = self.0.part(part);
-            vectorized(
-                #[inline(always)]
-                || {
-                    for ((y, x), index) in y.iter_mut().zip(x).zip(0..) {
-                        *y = x * factors.at(index);
-                    }
-                },
-            );
+    /// Of so many sequences.
+    fn apply(&self, x: &[f32], sequences: usize) -> Vec<f32> {
+        let mut y = x.to_vec();
+        let len = (y.len() / sequences.max(1)).max(1);
+        y.par_chunks_mut(len).enumerate().for_each(|(sequence, y)| {
+            let factors = self.0.sequence(sequence);
+            y.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, y)| {
+                vectorized(
+                    #[inline(always)]
+                    || factors.apply(y, (chunk * CHUNK) as u32),
+                );
+            });
         });
         y
     }
@@ -119,32 +161,59 @@ impl CustomOp1 for Fused {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        Ok((CpuStorage::F32(self.apply(values(x, layout)?)), layout.shape().clone()))
+        let sequences = layout.dims().first().copied().unwrap_or(1);
+        Ok((CpuStorage::F32(self.apply(values(x, layout)?, sequences)), layout.shape().clone()))
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let grad = grad.contiguous()?;
         let (storage, layout) = grad.storage_and_layout();
-        let dx = self.apply(tensor_values(&storage, layout)?);
+        let sequences = x.dims().first().copied().unwrap_or(1);
+        let dx = self.apply(tensor_values(&storage, layout)?, sequences);
         Ok(Some(Tensor::from_vec(dx, x.shape(), &Device::Cpu)?))
     }
 }
 
 /// The definition: the product with the factors.
 pub(super) fn composed(x: &Tensor, dropout: Dropout) -> Result<Tensor> {
-    x * dropout.factors(x.shape(), CHUNK, x)?
+    x * dropout.factors(None, x)?
 }
 
 #[cfg(test)]
 mod tests {
+    use candle_core::{Device, Result, Tensor};
+
     use super::{Dropout, derive_key};
+
+    #[test]
+    fn what_is_dropped_of_a_sequence_does_not_depend_on_its_batch() -> Result<()> {
+        let dropout = Dropout::new(0.5, 9).expect("a rate");
+        let ones = |shape: &[usize]| Tensor::ones(shape, candle_core::DType::F32, &Device::Cpu);
+        let hidden = |sequences, tokens, first| -> Result<Tensor> {
+            let x = ones(&[sequences, tokens, 8])?;
+            super::super::dropout(&x, Some(dropout.from_sequence(first)))
+        };
+        let values = |x: Tensor| x.flatten_all()?.to_vec1::<f32>();
+        // The second of three sequences of 5 tokens, alone and padded to 7.
+        let whole = values(hidden(3, 5, 0)?.get(1)?)?;
+        assert_eq!(values(hidden(1, 7, 1)?.get(0)?.narrow(0, 0, 5)?)?, whole);
+        assert_ne!(values(hidden(1, 5, 0)?.get(0)?)?, whole);
+        let heads = |sequences, tokens, first| -> Result<Tensor> {
+            dropout.from_sequence(first).factors(Some(2), &ones(&[sequences, 2, tokens, tokens])?)
+        };
+        let square = |x: Tensor| values(x.narrow(1, 0, 5)?.narrow(2, 0, 5)?.contiguous()?);
+        let whole = square(heads(3, 5, 0)?.get(1)?)?;
+        assert_eq!(square(heads(1, 7, 1)?.get(0)?)?, whole);
+        assert_ne!(square(heads(1, 5, 0)?.get(0)?)?, whole);
+        Ok(())
+    }
 
     #[test]
     fn the_rate_is_met_and_neighbors_do_not_depend_on_each_other() {
         for rate in [0.1, 0.5] {
             let dropout = Dropout::new(rate, derive_key(1, 2)).expect("a rate");
             let n = 1 << 20;
-            for part in [dropout.part(0), dropout.part(1)] {
+            for part in [dropout.sequence(0), dropout.sequence(1)] {
                 let dropped: Vec<bool> = (0..=n).map(|index| part.at(index) == 0.0).collect();
                 let share = |count: usize| count as f64 / f64::from(n);
                 let one = share(dropped[1..].iter().filter(|d| **d).count());

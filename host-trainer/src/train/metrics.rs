@@ -46,6 +46,10 @@ pub enum Record {
         sparsity: f64,
         /// Seconds since the run began, pauses left out.
         seconds: f64,
+        /// Seconds of the step in which gradients were exchanged with other workers, waiting for these included; nothing for
+        /// one worker.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exchange_seconds: Option<f64>,
     },
     /// An evaluation.
     Evaluation {

@@ -19,6 +19,12 @@ use crate::train::schedule::Schedule;
 pub(super) const EPOCHS: &str = "--epochs";
 /// See [`EPOCHS`].
 pub(super) const MAX_STEPS: &str = "--max-steps";
+/// The flags whose product is the windows of a step.
+pub(super) const BATCH_SIZE: &str = "--batch-size";
+/// See [`BATCH_SIZE`].
+pub(super) const ACCUMULATION: &str = "--gradient-accumulation";
+/// See [`BATCH_SIZE`].
+pub(super) const WORKERS: &str = "--workers";
 /// See [`FinetuneOptions::dtype`].
 pub(super) const DTYPE: &str = "--dtype";
 
@@ -143,6 +149,9 @@ pub struct FinetuneOptions {
     pub seed: u64,
     /// How the encoder is pruned; not at all for `None`.
     pub pruning: Option<Pruning>,
+    /// Keeps only the inputs of the layers for the backward pass, which computes each layer once more: less memory, more
+    /// time, the same bits on a CPU.
+    pub recompute: bool,
     /// Leaves the embeddings as they are: rare words, seen a few times, keep what pre-training gave them.
     pub freeze_embeddings: bool,
     /// The optimizer's constants.
@@ -197,8 +206,8 @@ impl FinetuneOptions {
             ("--lr", self.schedule.peak.to_string()),
             ("--lr-decay", format!("{:?}", self.schedule.decay).to_lowercase()),
             ("--warmup", self.schedule.warmup.to_string()),
-            ("--batch-size", self.batch_size.to_string()),
-            ("--gradient-accumulation", self.accumulation.to_string()),
+            (BATCH_SIZE, self.batch_size.to_string()),
+            (ACCUMULATION, self.accumulation.to_string()),
             ("--hidden-dropout", dropout(self.dropout.0)),
             ("--attention-dropout", dropout(self.dropout.1)),
             (DTYPE, self.dtype.as_str().to_owned()),

@@ -1,6 +1,5 @@
 //! What a run reads before its first step.
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -13,6 +12,7 @@ use crate::calibration;
 use crate::checkpoint::Parameters;
 use crate::config::Config;
 use crate::features::{Feature, Labels, features};
+use crate::output;
 use crate::prune::{self, Masks, Pruner, Score};
 use crate::tokenizer::Tokenizer;
 
@@ -52,7 +52,7 @@ fn training_data(path: &Path, skip_bad_answers: bool) -> Result<Dataset> {
 
 /// A line on standard error, if anybody reads there.
 pub(super) fn note(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "note: {line}");
+    output::remark(&format!("note: {line}"));
 }
 
 /// The masks with which a run begins: those of the checkpoint that it locks. What they prune is set to 0.

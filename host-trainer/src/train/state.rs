@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::features::Feature;
 use crate::output::write_atomically;
-use crate::train::options::{DTYPE, EPOCHS, MAX_STEPS};
+use crate::train::options::{ACCUMULATION, BATCH_SIZE, DTYPE, EPOCHS, MAX_STEPS, WORKERS};
 
 /// The file in a checkpoint.
 const FILE: &str = "training.json";
@@ -94,12 +94,13 @@ impl State {
     }
 
     /// Checks that a run with this recipe and data is the one that `self` was saved by, and no shorter: it may have more
-    /// steps, and another `--dtype`, since what is saved is f32 with each.
+    /// steps, another `--dtype`, since what is saved is f32 with each, and other workers, as long as a step has as many
+    /// windows.
     ///
     /// # Errors
     /// The first difference, with both values.
     pub fn check(&self, now: &State, per_epoch: usize) -> Result<()> {
-        let may_change = [DTYPE, EPOCHS, MAX_STEPS];
+        let may_change = [DTYPE, EPOCHS, MAX_STEPS, BATCH_SIZE, ACCUMULATION, WORKERS];
         let decides = |(flag, _): &&(String, String)| !may_change.contains(&flag.as_str());
         for (flag, value) in now.recipe.iter().filter(decides) {
             let before = self.value(flag);
@@ -114,6 +115,16 @@ impl State {
         if let Some((flag, value)) = before.find(|(flag, _)| now.value(flag).is_none()) {
             bail!("--resume: the run began with {flag} {value}; give the same, or --overwrite to begin anew");
         }
+        let (before, windows) = (self.step_windows(), now.step_windows());
+        ensure!(
+            before.iter().product::<usize>() == windows.iter().product::<usize>(),
+            "--resume: a step has {} windows ({}), but the run began with {} ({}); give the same number of windows, or \
+             --overwrite to begin anew",
+            windows.iter().product::<usize>(),
+            product(windows),
+            before.iter().product::<usize>(),
+            product(before)
+        );
         ensure!(
             self.data == now.data,
             "--resume: the training data changed since the run began; give the same files, or --overwrite \
@@ -128,16 +139,35 @@ impl State {
         Ok(())
     }
 
+    /// The numbers whose product is the windows of a step: those that the network reads at once, batches and workers.
+    fn step_windows(&self) -> [usize; 3] {
+        [BATCH_SIZE, ACCUMULATION, WORKERS].map(|flag| self.number(flag).unwrap_or(1))
+    }
+
+    /// Whether the windows of a step are shared out in another way than by the run that `before` was saved by.
+    pub fn shares_otherwise(&self, before: &State) -> bool {
+        self.step_windows() != before.step_windows()
+    }
+
+    fn number(&self, flag: &str) -> Option<usize> {
+        self.value(flag)?.parse().ok()
+    }
+
     /// Steps of the whole run that the recipe asks for, given those of a pass over the data.
     pub fn steps(&self, per_epoch: usize) -> usize {
-        let number = |flag| self.value(flag).and_then(|value| value.parse::<usize>().ok());
-        number(MAX_STEPS).unwrap_or_else(|| per_epoch.saturating_mul(number(EPOCHS).unwrap_or(0)))
+        let epochs = || self.number(EPOCHS).unwrap_or(0);
+        self.number(MAX_STEPS).unwrap_or_else(|| per_epoch.saturating_mul(epochs()))
     }
 
     /// The value of a flag in the recipe.
     pub fn value(&self, flag: &str) -> Option<&str> {
         self.recipe.iter().find(|(name, _)| name == flag).map(|(_, value)| value.as_str())
     }
+}
+
+/// The windows of a step as a product, in the words of the flags.
+fn product([batch_size, accumulation, workers]: [usize; 3]) -> String {
+    format!("{BATCH_SIZE} {batch_size} × {ACCUMULATION} {accumulation} × {workers} workers")
 }
 
 /// 64-bit FNV-1a over the windows' ids and labels, in their order.

@@ -8,9 +8,10 @@ use core::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use blockspan_trainer::checkpoint::hub::model_directory;
 use blockspan_trainer::output;
+use blockspan_trainer::train::exchange::{Place, Team};
 use blockspan_trainer::train::optimizer::AdamWOptions;
 use blockspan_trainer::train::{self, FinetuneOptions, Interrupt, Runtime, exit_status};
 use candle_core::Device;
@@ -54,9 +55,20 @@ pub struct Finetune {
 }
 
 /// Trains; tells whether a signal ended that early.
-pub fn finetune(args: &Finetune, device: &Device) -> Result<ExitCode> {
+pub fn finetune(args: &Finetune, device: &Device, place: &Place) -> Result<ExitCode> {
     let run = &args.run;
     standard_input_once(args.train.iter().chain(&args.eval))?;
+    if place.workers > 1 {
+        let mut files = args.train.iter().chain(&args.eval);
+        ensure!(
+            !files.any(|path| output::is_standard(path)),
+            "-: {} workers cannot all read standard input; give a file",
+            place.workers
+        );
+    }
+    if place.rank > 0 {
+        output::mute_remarks();
+    }
     let base = model_directory(&args.base)?;
     let options = FinetuneOptions {
         train: args.train.clone(),
@@ -79,6 +91,7 @@ pub fn finetune(args: &Finetune, device: &Device) -> Result<ExitCode> {
         base,
         seed: run.seed,
         pruning: args.prune.options()?,
+        recompute: run.recompute,
         freeze_embeddings: run.freeze_embeddings,
         optimizer: AdamWOptions {
             weight_decay: not_negative("--weight-decay", run.weight_decay)?,
@@ -91,11 +104,19 @@ pub fn finetune(args: &Finetune, device: &Device) -> Result<ExitCode> {
         saving: run.saving()?,
     };
     let interrupt = Interrupt::on_signals().context("cannot listen for Ctrl-C")?;
-    let runtime = Runtime { interrupt, ..Runtime::on(device) };
-    let report = train::finetune(&options, runtime)?;
+    let (exchange, team) = Team::join(place, run.backend(), device)?;
+    let runtime = Runtime { interrupt, exchange, ..Runtime::on(device) };
+    let report = match train::finetune(&options, runtime) {
+        Ok(report) => report,
+        Err(error) => return Err(team.give_up(error)),
+    };
+    team.end()?;
     if let Some(signal) = report.interrupted {
-        output::note(&format!("stopped and saved at step {}; add --resume to go on", report.steps));
+        output::remark(&format!("stopped and saved at step {}; add --resume to go on", report.steps));
         return Ok(ExitCode::from(u8::try_from(exit_status(signal)).unwrap_or(1)));
+    }
+    if place.rank > 0 {
+        return Ok(ExitCode::SUCCESS);
     }
     let mut text = format!(
         "{} steps, {} tokens, loss {:.4}, {} pruned weights are 0: {}\n",

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use blockspan_trainer::train::Saving;
+use blockspan_trainer::train::exchange::Backend;
 use blockspan_trainer::train::schedule::{Decay, Schedule};
 use candle_core::DType;
 use clap::{Args, ValueEnum};
@@ -37,6 +38,18 @@ pub struct RunArgs {
     /// Batches that make one step
     #[arg(long, value_name = "N", default_value_t = 1, alias = "gradient_accumulation_steps")]
     pub gradient_accumulation: usize,
+    /// Processes that share the windows of a step: this one starts the others, on this machine. Without the flag, as many
+    /// as torchrun, mpirun or srun started. --batch-size counts for each of them
+    #[arg(long, value_name = "N")]
+    pub workers: Option<usize>,
+    /// What takes gradients from worker to worker [default: nccl on GPUs and mpi under mpirun, in a build with the feature
+    /// of that name, else tcp]
+    #[arg(long, value_name = "NAME", value_enum)]
+    pub backend: Option<BackendName>,
+    /// Keep less for the backward pass, which computes each layer once more: a fraction of the memory, a third more time, the
+    /// same result
+    #[arg(long, alias = "gradient_checkpointing")]
+    pub recompute: bool,
     /// Halve the batch, but not the step, when the device runs out of memory
     #[arg(long, alias = "auto_find_batch_size")]
     pub auto_batch_size: bool,
@@ -86,6 +99,16 @@ pub struct RunArgs {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+pub enum BackendName {
+    /// Connections of its own.
+    Tcp,
+    /// MPI; needs a build with `--features mpi`.
+    Mpi,
+    /// NVIDIA's NCCL, between GPUs; needs a build with `--features nccl`. Untested.
+    Nccl,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
 pub enum Dtype {
     /// 32 bits.
     F32,
@@ -114,6 +137,15 @@ impl RunArgs {
             rate("--hidden-dropout", self.hidden_dropout)?,
             rate("--attention-dropout", self.attention_dropout)?,
         ))
+    }
+
+    /// The backend, as the library names it.
+    pub fn backend(&self) -> Option<Backend> {
+        self.backend.map(|name| match name {
+            BackendName::Tcp => Backend::Tcp,
+            BackendName::Mpi => Backend::Mpi,
+            BackendName::Nccl => Backend::Nccl,
+        })
     }
 
     /// The number format, as candle names it.

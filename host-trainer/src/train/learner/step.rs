@@ -10,7 +10,7 @@ use super::network::Network;
 use crate::checkpoint::Parameters;
 use crate::config::Config;
 use crate::features::Batch;
-use crate::model::{BertForQuestionAnswering, DropoutRates, Input};
+use crate::model::{BertForQuestionAnswering, DropoutKey, DropoutRates, Input, Output};
 use crate::prune::{Masks, Pruner, assert_pruned};
 use crate::quantization::Smoothing;
 use crate::train::loss::{Weights, loss};
@@ -47,6 +47,7 @@ pub(in crate::train) struct Learner {
     weights: Weights,
     dropout: DropoutRates,
     max_grad_norm: f64,
+    recompute: bool,
 }
 
 impl Learner {
@@ -79,8 +80,8 @@ impl Learner {
             }
         };
         let network = network.with_precision(options.dtype, options.quantized, smoothing)?;
-        let (weights, max_grad_norm) = (options.weights, options.max_grad_norm);
-        Ok(Learner { network, optimizer, pruner, teacher, weights, dropout, max_grad_norm })
+        let FinetuneOptions { weights, max_grad_norm, recompute, .. } = *options;
+        Ok(Learner { network, optimizer, pruner, teacher, weights, dropout, max_grad_norm, recompute })
     }
 
     /// The network as it is now.
@@ -106,17 +107,24 @@ impl Learner {
         batch: &Batch,
         windows: &[Option<usize>],
         share: f64,
-        key: u64,
+        key: DropoutKey,
         gradients: &mut Gradients,
     ) -> Result<f64> {
-        let output = self.network.model.forward_training(&batch.input, self.dropout, key)?;
+        let model = &self.network.model;
         let teacher = self.teacher.as_ref().map(|teacher| teacher.output(batch, windows)).transpose()?;
-        let loss = (loss(&output, teacher.as_ref(), batch, self.weights)? * share)?;
-        let value = f64::from(loss.to_scalar::<f32>()?);
-        if value.is_finite() {
-            gradients.add(self.optimizer.vars(), loss.backward()?)?;
+        let loss = |output: &Output| -> Result<Tensor> {
+            Ok((loss(output, teacher.as_ref(), batch, self.weights)? * share)?)
+        };
+        let mut add = |store| gradients.add(self.optimizer.vars(), store);
+        if self.recompute {
+            return Ok(model.backward_recomputing(&batch.input, self.dropout, key, loss, add)?.into());
         }
-        Ok(value)
+        let loss = loss(&model.forward_training(&batch.input, self.dropout, key)?)?;
+        let value = loss.to_scalar::<f32>()?;
+        if value.is_finite() {
+            add(loss.backward()?)?;
+        }
+        Ok(value.into())
     }
 
     /// The gradients as tensors to be changed in place, zeros where none arrived: what workers exchange.

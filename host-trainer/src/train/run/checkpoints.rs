@@ -22,10 +22,14 @@ impl Checkpoints {
         Checkpoints { store, saving: saving.clone(), newest: (step, Instant::now()) }
     }
 
+    /// Whether one is due after `step` steps, whatever the time.
+    pub(super) fn is_due_by_steps(&self, step: usize) -> bool {
+        self.saving.every_steps.is_some_and(|every| step.is_multiple_of(every))
+    }
+
     /// Whether one is due after `step` steps.
     pub(super) fn is_due(&self, step: usize) -> bool {
-        self.saving.every_steps.is_some_and(|every| step.is_multiple_of(every))
-            || self.saving.every.is_some_and(|every| self.newest.1.elapsed() >= every)
+        self.is_due_by_steps(step) || self.saving.every.is_some_and(|every| self.newest.1.elapsed() >= every)
     }
 
     /// Whether the newest is that of this step.

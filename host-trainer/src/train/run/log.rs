@@ -16,6 +16,8 @@ pub(super) struct StepResult {
     pub(super) learning_rate: f64,
     pub(super) gradient_norm: f64,
     pub(super) seconds: f64,
+    /// Seconds of the exchange with other workers, if there are any.
+    pub(super) exchange_seconds: Option<f64>,
     /// The share of the encoder's weights that is pruned.
     pub(super) sparsity: f64,
 }
@@ -75,6 +77,7 @@ impl RunLog {
             tokens_per_second: result.tokens as f64 / result.seconds.max(1e-9),
             sparsity: result.sparsity,
             seconds: state.seconds,
+            exchange_seconds: result.exchange_seconds,
         })
     }
 

@@ -41,10 +41,11 @@ impl Runtime {
         options.step_windows().saturating_mul(self.workers())
     }
 
-    /// This worker's share of the windows of a step.
-    pub(super) fn share<'i>(&self, indices: &'i [usize]) -> &'i [usize] {
+    /// This worker's share of the windows of a step, and where it begins among them.
+    pub(super) fn share<'i>(&self, indices: &'i [usize]) -> (usize, &'i [usize]) {
         let share = indices.len().div_ceil(self.workers());
-        indices.chunks(share.max(1)).nth(self.exchange.rank()).unwrap_or_default()
+        let first = (share * self.exchange.rank()).min(indices.len());
+        (first, &indices[first..(first + share).min(indices.len())])
     }
 
     /// Exchanges this worker's seconds and asks for a signal to stop: the mean of all workers' seconds, and the
@@ -55,13 +56,42 @@ impl Runtime {
         if workers < 2 {
             return Ok((seconds, signal));
         }
-        let mut shared = Tensor::new(&[seconds, signal.unwrap_or(0) as f64], &Device::Cpu)?;
-        self.exchange.all_reduce_sum(&mut [&mut shared])?;
-        let [seconds, signals] = shared.to_vec1::<f64>()?[..] else {
-            bail!("workers exchanged another shape")
-        };
-        // The number itself where one worker was asked; where several were, any of them will do.
-        let signal = (signals > 0.0).then(|| signal.unwrap_or(signals as usize));
+        let asked = f64::from(u8::from(signal.is_some()));
+        let [seconds, signals, asked] = self.sums([seconds, signal.unwrap_or(0) as f64, asked])?;
+        // Where several workers were asked, all but always by the same signal.
+        let signal = (asked > 0.0).then(|| (signals / asked) as usize);
         Ok((seconds / workers as f64, signal))
+    }
+
+    /// Waits until every worker has come here.
+    pub(super) fn meet(&mut self) -> Result<()> {
+        if self.workers() > 1 {
+            self.sums([0.0])?;
+        }
+        Ok(())
+    }
+
+    /// Whether all workers come here with the same number.
+    pub(super) fn agree(&mut self, number: u64) -> Result<bool> {
+        let workers = self.workers();
+        if workers < 2 {
+            return Ok(true);
+        }
+        // In pieces whose squares and sums f64 holds exactly. Numbers are equal where n·Σx² = (Σx)², and only there; so all
+        // workers come to the same verdict.
+        let pieces: [f64; 4] = core::array::from_fn(|piece| f64::from((number >> (16 * piece)) as u16));
+        let sums = self.sums(pieces)?;
+        let squares = self.sums(pieces.map(|piece| piece * piece))?;
+        let n = workers as f64;
+        Ok(sums.iter().zip(squares).all(|(&sum, squares)| sum * sum == n * squares))
+    }
+
+    fn sums<const N: usize>(&mut self, values: [f64; N]) -> Result<[f64; N]> {
+        let mut shared = Tensor::new(&values, &Device::Cpu)?;
+        self.exchange.all_reduce_sum(&mut [&mut shared])?;
+        match shared.to_vec1::<f64>()?.try_into() {
+            Ok(sums) => Ok(sums),
+            Err(_) => bail!("workers exchanged another shape"),
+        }
     }
 }

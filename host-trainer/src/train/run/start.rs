@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use blockspan_squad::printable;
+use blockspan_engine::xxh64;
 
 use super::checkpoints::Checkpoints;
 use super::log::RunLog;
@@ -20,11 +20,11 @@ use crate::tokenizer::Tokenizer;
 use crate::train::evaluator::Evaluator;
 use crate::train::learner::{Learner, Start};
 use crate::train::metrics::Metrics;
-use crate::train::options::{DTYPE, FinetuneOptions, FinetuneReport};
+use crate::train::options::{DTYPE, FinetuneOptions, FinetuneReport, WORKERS};
 use crate::train::setup;
 use crate::train::state::State;
 use crate::train::store::Store;
-use crate::train::teacher::TeacherNetwork;
+use crate::train::teacher::{Teacher, TeacherNetwork};
 use crate::{output, pack};
 
 /// Fine-tunes as `options` say and writes a Hugging Face directory, with checkpoints on the way.
@@ -32,15 +32,15 @@ use crate::{output, pack};
 /// # Errors
 /// Anything wrong with the files, named with its place; a loss that is no longer finite; a failure to
 /// write. The checkpoints that were saved before stay whole.
-pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneReport> {
+pub fn finetune(options: &FinetuneOptions, mut runtime: Runtime) -> Result<FinetuneReport> {
     check(options, &runtime)?;
-    let device = &runtime.device;
+    let device = &runtime.device.clone();
     let config = Config::read(&options.base)?;
     options.windows.check(&config).with_context(|| options.base.display().to_string())?;
     let tokenizer = Tokenizer::read(&options.base)?;
     tokenizer.check(&config).with_context(|| options.base.display().to_string())?;
     if let Err(error) = pack::check_tokenizer(&options.base, &config) {
-        setup::note(&format!("`pack` will refuse this tokenizer: {}", printable(&format!("{error:#}"))));
+        setup::note(&format!("`pack` will refuse this tokenizer: {error:#}"));
     }
     let (features, unanswerable) = setup::training_features(options, &tokenizer)?;
     let data = TrainingData { features, unanswerable, pad: tokenizer.pad };
@@ -48,19 +48,27 @@ pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneR
         options.eval.as_deref().map(|path| Evaluator::new(path, options, &tokenizer)).transpose()?;
     let card = Card::of_run(&options.base, &options.train, options.windows)?;
     let store = Store::new(&options.out);
-    let mut state = State::new(options.recipe(), &data.features, options.batch_size);
+    let mut recipe = options.recipe();
+    let workers = runtime.workers();
+    // Not named where there is one, so that runs which began before there was such a flag can go on.
+    recipe.extend((workers > 1).then(|| (WORKERS.to_owned(), workers.to_string())));
+    let mut state = State::new(recipe, &data.features, options.batch_size);
     let last = store.steps()?.last().copied();
     let per_epoch = data.features.len().div_ceil(runtime.step_windows(options));
     let mut steps_before = options.steps(per_epoch);
-    let mut dtype_before = None;
+    let (mut dtype_before, mut shares_otherwise) = (None, false);
     let (parameters, masks) = match last.filter(|_| options.saving.resume) {
         Some(step) => {
             let saved = State::read(&store.path(step))?;
             saved.check(&state, per_epoch)?;
             steps_before = saved.steps(per_epoch);
             dtype_before = saved.value(DTYPE).map(str::to_owned);
-            let recipe = core::mem::replace(&mut state, saved).recipe;
-            state.recipe = recipe;
+            shares_otherwise = state.shares_otherwise(&saved);
+            let now = core::mem::replace(&mut state, saved);
+            state.recipe = now.recipe;
+            if shares_otherwise {
+                state.batch_size = now.batch_size;
+            }
             (checkpoint::load(&store.path(step), &config, options.seed)?.0, Masks::new())
         }
         None => {
@@ -90,11 +98,9 @@ pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneR
     } else {
         (None, None)
     };
+    check_agreement(&mut runtime, &state)?;
     // Before the clock of the run starts.
-    let prepare = |teacher: TeacherNetwork| {
-        teacher.prepare(options, &data.features, data.pad, &runtime.interrupt, device)
-    };
-    let teacher = teacher.map(prepare).transpose()?;
+    let teacher = prepare(teacher, options, &data, &mut runtime)?;
     let log = RunLog::new(metrics, &state);
     let checkpoint = store.path(state.step);
     let start = if state.step > 0 {
@@ -117,6 +123,11 @@ pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneR
             "the run had --dtype {before} and goes on with {dtype}: weights are f32 with both"
         ));
     }
+    if shares_otherwise {
+        log.line(
+            "the windows of a step are shared out in another way than before: sums are rounded otherwise",
+        );
+    }
     let steps = options.steps(per_epoch);
     if steps > steps_before {
         log.line(&format!(
@@ -125,7 +136,54 @@ pub fn finetune(options: &FinetuneOptions, runtime: Runtime) -> Result<FinetuneR
         ));
     }
     let checkpoints = Checkpoints::new(store, &options.saving, state.step);
-    TrainingRun { options, runtime, data, learner, evaluator, card, state, checkpoints, log }.run()
+    TrainingRun {
+        options,
+        runtime,
+        data,
+        learner,
+        evaluator,
+        card,
+        state,
+        checkpoints,
+        log,
+        exchange_seconds: None,
+    }
+    .run()
+}
+
+/// Checks that all workers are about to do the same.
+fn check_agreement(runtime: &mut Runtime, state: &State) -> Result<()> {
+    let State { step, tokens, recipe, data, .. } = state;
+    let all = format!("{step} {tokens} {data} {recipe:?} {}", env!("CARGO_PKG_VERSION"));
+    ensure!(
+        runtime.agree(xxh64(all.as_bytes()))?,
+        "worker {}: the workers differ in their options, training data or checkpoint; start all with the same, and with \
+         an --out that all of them see",
+        runtime.exchange.rank()
+    );
+    Ok(())
+}
+
+/// The teacher of the run. Where it has windows to read for a cache, one worker of each machine reads them, and the others
+/// wait for it.
+fn prepare(
+    teacher: Option<TeacherNetwork>,
+    options: &FinetuneOptions,
+    data: &TrainingData,
+    runtime: &mut Runtime,
+) -> Result<Option<Teacher>> {
+    let Some(teacher) = teacher else { return Ok(None) };
+    let waits = options.teacher_cache.is_some();
+    let is_first = runtime.exchange.local_rank() == 0;
+    if waits && !is_first {
+        runtime.meet()?;
+    }
+    let (interrupt, device) = (&runtime.interrupt, &runtime.device);
+    let teacher = teacher.prepare(options, &data.features, data.pad, interrupt, device)?;
+    if waits && is_first {
+        runtime.meet()?;
+    }
+    Ok(Some(teacher))
 }
 
 /// Keeps other runs out of a directory for as long as the result lives. Where directories cannot be locked nothing is.

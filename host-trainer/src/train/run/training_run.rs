@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use blockspan_engine::xxh64;
 use candle_core::{Device, Tensor};
 
 use super::checkpoints::Checkpoints;
@@ -11,6 +12,7 @@ use super::runtime::Runtime;
 use super::summary::write_report;
 use crate::card::Card;
 use crate::features::{Batch, Feature};
+use crate::model::DropoutKey;
 use crate::ops::derive_key;
 use crate::train::evaluator::Evaluator;
 use crate::train::learner::Learner;
@@ -51,6 +53,8 @@ pub(super) struct TrainingRun<'a> {
     pub(super) state: State,
     pub(super) checkpoints: Checkpoints,
     pub(super) log: RunLog,
+    /// What the last exchange of gradients took, if there was any.
+    pub(super) exchange_seconds: Option<f64>,
 }
 
 impl TrainingRun<'_> {
@@ -100,6 +104,7 @@ impl TrainingRun<'_> {
     fn finish(mut self, interrupted: Option<usize>) -> Result<FinetuneReport> {
         if interrupted.is_none() {
             self.prune(None)?;
+            self.check_agreement()?;
             self.evaluate()?;
         }
         self.save()?;
@@ -181,15 +186,16 @@ impl TrainingRun<'_> {
         self.state.tokens += tokens;
         self.state.loss = Some(smoothed(self.state.loss, loss, step));
         let (seconds, sparsity) = (start.elapsed().as_secs_f64(), self.learner.sparsity());
-        Ok(StepResult { loss, tokens, learning_rate, gradient_norm, seconds, sparsity })
+        let exchange_seconds = self.exchange_seconds;
+        Ok(StepResult { loss, tokens, learning_rate, gradient_norm, seconds, exchange_seconds, sparsity })
     }
 
     /// The gradients of the mean loss over the windows of these indices, and that loss: of all workers together.
     fn gradients(&mut self, indices: &[usize]) -> Result<(Gradients, f64)> {
-        let mine = self.runtime.share(indices);
+        let (first, mine) = self.runtime.share(indices);
         let mut batch_size = self.state.batch_size;
         let (mut gradients, loss) = with_less_memory(&mut batch_size, self.options.shrink_batch, |size| {
-            self.own_gradients(mine, indices.len(), size)
+            self.own_gradients(mine, first, indices.len(), size)
         })?;
         if batch_size != self.state.batch_size {
             self.log.line(&format!(
@@ -202,27 +208,36 @@ impl TrainingRun<'_> {
         if self.runtime.workers() > 1 {
             let mut all = self.learner.all_gradients(&mut gradients)?;
             all.push(&mut loss);
+            let start = Instant::now();
             self.runtime.exchange.all_reduce_sum(&mut all)?;
+            self.exchange_seconds = Some(start.elapsed().as_secs_f64());
         }
         Ok((gradients, loss.to_scalar::<f64>()?))
     }
 
-    /// The gradients of the mean loss over `of` windows, and that loss, as far as `mine` contribute to them. The
-    /// network reads `batch_size` windows at once.
-    fn own_gradients(&self, mine: &[usize], of: usize, batch_size: usize) -> Result<(Gradients, f64)> {
+    /// The gradients of the mean loss over `of` windows, and that loss, as far as `mine` contribute to them, the first of
+    /// which is number `first` of the step. The network reads `batch_size` windows at once.
+    fn own_gradients(
+        &self,
+        mine: &[usize],
+        first: usize,
+        of: usize,
+        batch_size: usize,
+    ) -> Result<(Gradients, f64)> {
         let mut gradients = Gradients::default();
         let mut total = 0.0;
-        let key = derive_key(self.options.seed, self.state.step as u64);
-        let key = derive_key(key, self.runtime.exchange.rank() as u64);
-        for (number, indices) in mine.chunks(batch_size.max(1)).enumerate() {
+        // What is dropped of a window follows from its number in the step, whoever reads it in whatever batch.
+        let mut key = DropoutKey { key: derive_key(self.options.seed, self.state.step as u64), first };
+        for indices in mine.chunks(batch_size.max(1)) {
             if let Some(fits) = &self.runtime.fits {
                 ensure!(fits(indices.len()), "out of memory: {} windows are over the limit", indices.len());
             }
             let batch = Batch::new(&self.data.features, indices, self.data.pad, &self.runtime.device)?;
             let own = |&window: &usize| Some(window).filter(|&window| !self.data.is_drawn(window));
             let windows: Vec<Option<usize>> = indices.iter().map(own).collect();
-            let (share, key) = (indices.len() as f64 / of as f64, derive_key(key, number as u64));
+            let share = indices.len() as f64 / of as f64;
             let loss = self.learner.add_gradients(&batch, &windows, share, key, &mut gradients)?;
+            key.first += indices.len();
             total += loss;
             if !loss.is_finite() {
                 break;
@@ -239,6 +254,9 @@ impl TrainingRun<'_> {
             _ => false,
         };
         let epoch_ends = step.is_multiple_of(per_epoch);
+        if epoch_ends || self.checkpoints.is_due_by_steps(step) {
+            self.check_agreement()?;
+        }
         if is_best || epoch_ends || self.checkpoints.is_due(step) {
             self.save()?;
         }
@@ -289,6 +307,23 @@ impl TrainingRun<'_> {
             self.learner.save_optimizer(path)?;
             self.state.write(path)
         })
+    }
+
+    /// Checks that all workers have the same weights, which they never exchange.
+    fn check_agreement(&mut self) -> Result<()> {
+        if self.runtime.workers() > 1 {
+            let step = self.state.step;
+            let mut hashes = Vec::new();
+            for values in self.learner.parameters()?.values() {
+                hashes.extend(xxh64(bytemuck::cast_slice(values)).to_le_bytes());
+            }
+            ensure!(
+                self.runtime.agree(xxh64(&hashes))?,
+                "step {step}: the workers' weights are not the same any more; start them on machines of one kind, with \
+                 as many threads each (RAYON_NUM_THREADS), and --resume from the last checkpoint"
+            );
+        }
+        Ok(())
     }
 
     /// The card of the network as it is now.

@@ -1,7 +1,20 @@
 //! What several workers, on several GPUs or machines, exchange.
 
+mod in_rank_order;
+#[cfg(feature = "mpi")]
+mod mpi;
+#[cfg(feature = "nccl")]
+mod nccl;
+mod place;
+mod tcp;
+mod team;
+mod transport;
+
 use anyhow::Result;
 use candle_core::Tensor;
+
+pub use place::{Launcher, Place};
+pub use team::{Backend, Team};
 
 /// The connection of one worker to the others. All workers run the same program with the same options; each computes
 /// the gradient of its share of a step's windows, weighed so that the sum over the workers is the gradient of the
@@ -13,6 +26,11 @@ pub trait Exchange {
 
     /// How many there are, itself included.
     fn workers(&self) -> usize;
+
+    /// This worker's number among those on its machine, from 0.
+    fn local_rank(&self) -> usize {
+        self.rank()
+    }
 
     /// Replaces each tensor by its sum over all workers (an all-reduce, as NCCL calls it). Every worker calls it equally often, with
     /// tensors of the same shapes in the same order: once before a step with what they must agree on (time spent,
