@@ -89,7 +89,10 @@ class Measurement:
     def part(self, name: str) -> dict:
         script = Path(__file__).with_name("cluster_parts.py")
         arguments = [name, self.folder, self.rows, self.workers]
-        found = run(self.python, "-B", script, *arguments, stdout=subprocess.PIPE, text=True)
+        command = [str(part) for part in [self.python, "-B", script, *arguments]]
+        found = subprocess.run(command, capture_output=True, text=True)
+        if found.returncode:
+            sys.exit(f"{name} failed:\n{found.stderr}")
         return json.loads(found.stdout.splitlines()[-1])
 
     def batch(self) -> float:
@@ -105,6 +108,8 @@ class Measurement:
 def engine(times: list[dict], rows: int) -> tuple[float, float, float]:
     """Rows a second once a job runs, the seconds that a job costs beside its rows, and those of the cluster's start."""
     # Two jobs tell what does not grow with the rows from what does.
+    if any(one["all"] <= one["quarter"] for one in times):
+        sys.exit(f"a job of all rows took no longer than one of a quarter: this machine is too busy, or {rows} rows too few")
     rate = statistics.median((rows - rows // 4) / (one["all"] - one["quarter"]) for one in times)
     fixed = statistics.median(one["all"] for one in times) - rows / rate
     return rate, fixed, statistics.median(one["start"] for one in times)
@@ -162,9 +167,9 @@ def main() -> None:
     share = 100 * arrow_rate / command_rate
     say("answer_batch", f"{arrow_rate:.1f} rows/s, {share:.1f} % of `blockspan batch` ({command_rate:.1f}; bar 95 %)",
         per_second=arrow_rate, batch_per_second=command_rate, percent=share)  # fmt: skip
-    first, last, most = (max(one[name] for one in arrow) for name in ["first_mb", "last_mb", "most_mb"])
-    say("memory", f"{first:.1f} MB in the first tenth, {last:.1f} in the last, {most:.1f} at most",
-        first_mb=first, last_mb=last, most_mb=most)  # fmt: skip
+    first, last, most = (max(one[name] for one in arrow) for name in ["second_mb", "last_mb", "most_mb"])
+    say("memory", f"{first:.1f} MB after 250 rows, {last:.1f} after all, {most:.1f} at most",
+        second_mb=first, last_mb=last, most_mb=most)  # fmt: skip
 
     alone, engines = [], {"ray": [], "spark": []}
     for _ in range(args.rounds):

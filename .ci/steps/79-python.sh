@@ -22,7 +22,7 @@ for python in "${pythons[0]}" "${pythons[-1]}"; do
   version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   wanted=(pytest==8.4.2)
   # With the libraries whose record batches are read; the older one shows that the wheel needs none.
-  if [ "$python" = "${pythons[-1]}" ]; then wanted+=(pyarrow==26.0.1 polars==2.1.0); fi
+  if [ "$python" = "${pythons[-1]}" ]; then wanted+=(pyarrow==26.0.1 polars==2.1.0 duckdb==2.0.1 arro3-core==0.9.1); fi
   tools "test-$version" "$python" "${wanted[@]}"
   environment=$folder/test-$version/bin
   install_wheel "test-$version"

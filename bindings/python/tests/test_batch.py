@@ -69,6 +69,21 @@ def test_polars_in_and_out(model, pairs, expected):
         assert pl.DataFrame(model.answer_batch(source)).to_dicts() == expected
 
 
+def test_duckdb_in(model, pairs, expected):
+    duckdb = pytest.importorskip("duckdb")
+    connection = duckdb.connect()
+    connection.register("asked", pa.table(batch(pairs)))
+    assert rows(model.answer_batch(connection.sql("SELECT context, question FROM asked"))) == expected
+
+
+def test_arro3_in_and_out(model, pairs, expected):
+    arro3 = pytest.importorskip("arro3.core")
+    for source in [arro3.RecordBatch.from_arrow(batch(pairs)), arro3.Table.from_arrow(pa.table(batch(pairs)))]:
+        answers = arro3.RecordBatch.from_arrow(model.answer_batch(source))
+        assert answers.schema.names == COLUMNS
+        assert pa.record_batch(answers).to_pylist() == expected
+
+
 def test_a_bad_row_is_a_value_and_the_others_go_on(model):
     good = ("When was it built?", "It was built in 1862.")
     bad = [("", "A text."), ("What?", " "), (None, "A text."), ("What?", None), ("word " * 500, "A text.")]
