@@ -23,4 +23,5 @@ pub mod startup;
 pub mod threshold;
 pub mod tokenizer;
 pub mod train;
+pub mod unpack;
 pub mod verify;

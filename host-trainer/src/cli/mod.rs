@@ -6,6 +6,7 @@ mod finetune;
 mod inspect;
 mod pack;
 mod threshold;
+mod unpack;
 mod verify;
 mod windows;
 
@@ -37,6 +38,8 @@ pub enum Command {
     Evaluate(evaluate::Evaluate),
     /// Quantize a fine-tuned directory to int8 and pack it into one file for the engine.
     Pack(pack::Pack),
+    /// Make a packed file a model directory again, to train it further.
+    Unpack(unpack::Unpack),
     /// Choose when a packed file should say that a passage holds no answer, and write that into it.
     Threshold(threshold::Threshold),
     /// Compare a packed file with the directory that it was made of: EM, F1, logits, answers.
@@ -68,6 +71,7 @@ pub fn run() -> ExitCode {
         Command::Finetune(args) => finetune::finetune(args, &device, &place),
         Command::Evaluate(args) => evaluate::print_scores(args, &device).map(done),
         Command::Pack(args) => pack::pack_model(args).map(done),
+        Command::Unpack(args) => unpack::unpack_model(args).map(done),
         Command::Threshold(args) => threshold::set_threshold(args).map(done),
         Command::Verify(args) => verify::print_differences(args, &device),
         Command::Inspect(args) => inspect::inspect(args).map(done),
