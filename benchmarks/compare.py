@@ -164,17 +164,6 @@ class Bench:
         line = " ".join(f"{token}:{segment}" for token, segment in zip(*fixed_tokens(tokens)))
         return [float(word) for word in run([example, self.packed], input=line + "\n").split()]
 
-    def peak(self, isa: str) -> float | None:
-        """int8 multiply-adds of one core in registers, 10⁹ a second."""
-        limits = ["cargo", "run", "--release", "--quiet", "-p", "blockspan-kernels", "--example", "limits", "--"]
-        try:
-            out = run([*limits, "--isa", isa, "--filter", "1024×1024 store, 384", "--json"], cwd=ROOT)
-        except Failed as failure:
-            say(f"no peak: {failure}")
-            return None
-        row = json.loads(out)["kernels"][0]
-        return row["work_per_nanosecond"] / row["share_of_limit"]
-
 
 def environment(peer: str) -> str:
     return "deepsparse" if peer.startswith("DeepSparse") else "peers"
@@ -231,7 +220,7 @@ def measure(bench: Bench, names: list[str], tokens: int, threads: int) -> dict:
         "rows": rows,
         "left_out": left_out,
         "quiet": own is not None and own["spread"] <= QUIET,
-        "floor": floor(bench, ours, threads) if ours else None,
+        "floor": floor(ours, threads) if ours else None,
         "blockspan": ours,
     }
 
@@ -288,14 +277,14 @@ def table(result: dict) -> str:
     return "\n".join(lines)
 
 
-def floor(bench: Bench, report: dict, threads: int) -> dict | None:
+def floor(report: dict, threads: int) -> dict | None:
     """The time that the multiplications alone would take at the peak of `vpdpbusd` (or the like) in registers, which
-    is measured anew for each case."""
-    peak = bench.peak(report["isa"])
-    if not peak:
+    `bench` measures anew for each case."""
+    ms = report["runs"][0]["floor_ms"]
+    if ms is None:
         return None
     gmac = report["work"][0]["sparse_gmac"] + report["work"][0]["attention_gmac"]
-    return {"gmac": gmac, "peak": peak, "threads": threads, "ms": 1e3 * gmac / (peak * threads)}
+    return {"gmac": gmac, "peak": 1e3 * gmac / (ms * threads), "threads": threads, "ms": ms}
 
 
 def numbers(text: str) -> list[int]:

@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use anyhow::Result;
 use blockspan_engine::{Model, Session};
+use blockspan_kernels::peak;
 use serde::Serialize;
 
+use super::report::Work;
 use crate::model_source::ModelSource;
 use crate::runtime::Machine;
 
@@ -24,6 +26,10 @@ pub struct Run {
     pub threads: usize,
     pub median_ms: f64,
     pub min_ms: f64,
+    /// What the multiplications alone would take at the peak of the machine, measured just before; where that is known.
+    pub floor_ms: Option<f64>,
+    /// `min_ms` as a multiple of it.
+    pub times_floor: Option<f64>,
     /// In the order of the passes.
     pub times_ms: Vec<f64>,
 }
@@ -97,8 +103,12 @@ impl Start {
     }
 }
 
-/// Times `repeat` passes over `tokens` tokens.
-pub fn latency(model: &Model<'_>, machine: &Machine, tokens: usize, repeat: usize) -> Result<Run> {
+/// Times `repeat` passes over as many tokens as `work` is for.
+pub fn latency(model: &Model<'_>, machine: &Machine, work: &Work, repeat: usize) -> Result<Run> {
+    let tokens = work.tokens;
+    // Clock rates change, so the peak is measured beside each run.
+    let per_core = peak::dot_products(machine.isa());
+    let floor_ms = per_core.map(|per_core| 1e12 * work.total() / (per_core * machine.threads() as f64));
     let mut workspace = machine.workspace(model, tokens)?;
     let mut session = Session::with(model, tokens, &mut workspace, machine.runtime())?;
     let ids = ids(model, tokens);
@@ -112,7 +122,15 @@ pub fn latency(model: &Model<'_>, machine: &Machine, tokens: usize, repeat: usiz
         times_ms.push(1e3 * begin.elapsed().as_secs_f64());
     }
     let min_ms = times_ms.iter().copied().fold(f64::INFINITY, f64::min);
-    Ok(Run { tokens, threads: machine.threads(), median_ms: median(&times_ms), min_ms, times_ms })
+    Ok(Run {
+        tokens,
+        threads: machine.threads(),
+        median_ms: median(&times_ms),
+        min_ms,
+        floor_ms,
+        times_floor: floor_ms.map(|floor_ms| min_ms / floor_ms),
+        times_ms,
+    })
 }
 
 /// A sequence from all over the vocabulary; what it says does not change the time.

@@ -45,10 +45,11 @@ pub fn run(args: &Bench) -> Result<()> {
     let widest = machines.iter().max_by_key(|machine| machine.threads());
     let Some(machine) = widest else { return Ok(()) };
     let mut start = Start::measure(args.model.as_deref(), machine, longest)?;
+    let work: Vec<Work> = tokens.iter().map(|&tokens| Work::new(&model, tokens)).collect();
     let mut runs = Vec::new();
     for machine in &machines {
-        for &tokens in &tokens {
-            runs.push(latency(&model, machine, tokens, args.repeat)?);
+        for work in &work {
+            runs.push(latency(&model, machine, work, args.repeat)?);
         }
     }
     start.compare(&runs);
@@ -57,7 +58,7 @@ pub fn run(args: &Bench) -> Result<()> {
         file_bytes: source.bytes().len(),
         isa: machine.isa().name(),
         start,
-        work: tokens.iter().map(|&tokens| Work::new(&model, tokens)).collect(),
+        work,
         runs,
         throughput: Vec::new(),
     };

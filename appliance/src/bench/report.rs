@@ -49,7 +49,8 @@ impl Work {
         }
     }
 
-    fn total(&self) -> f64 {
+    /// Both.
+    pub fn total(&self) -> f64 {
         self.sparse_gmac + self.attention_gmac
     }
 }
@@ -67,16 +68,18 @@ impl Report {
         writeln!(out, "{}: {} bytes, {}", printable(&self.model), self.file_bytes, self.isa)?;
         writeln!(
             out,
-            "\n{:>6} {:>7} {:>10} {:>10} {:>8} {:>8}",
-            "tokens", "threads", "median", "minimum", "GMAC", "GMAC/s"
+            "\n{:>6} {:>7} {:>10} {:>10} {:>8} {:>8} {:>10} {:>8}",
+            "tokens", "threads", "median", "minimum", "GMAC", "GMAC/s", "floor", "x floor"
         )?;
         for run in &self.runs {
             let work = self.work.iter().find(|work| work.tokens == run.tokens).map_or(0.0, Work::total);
             let (median, minimum) = (format!("{:.2} ms", run.median_ms), format!("{:.2} ms", run.min_ms));
             let speed = 1e3 * work / run.median_ms;
+            let floor = run.floor_ms.map_or("?".into(), |floor| format!("{floor:.2} ms"));
+            let times = run.times_floor.map_or("?".into(), |times| format!("{times:.2}"));
             writeln!(
                 out,
-                "{:>6} {:>7} {median:>10} {minimum:>10} {work:>8.2} {speed:>8.0}",
+                "{:>6} {:>7} {median:>10} {minimum:>10} {work:>8.2} {speed:>8.0} {floor:>10} {times:>8}",
                 run.tokens, run.threads
             )?;
         }

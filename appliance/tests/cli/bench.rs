@@ -27,6 +27,14 @@ fn every_combination_is_timed() {
         assert_eq!(times.len(), 3);
         assert!(times[0] > 0.0);
         assert_eq!((run["min_ms"].as_f64(), run["median_ms"].as_f64()), (Some(times[0]), Some(times[1])));
+        // Known for x86-64's instruction sets.
+        let floor = (run["floor_ms"].as_f64(), run["times_floor"].as_f64());
+        if cfg!(target_arch = "x86_64") {
+            let (floor_ms, times_floor) = (floor.0.unwrap(), floor.1.unwrap());
+            assert!(floor_ms > 0.0 && (times_floor * floor_ms - times[0]).abs() < 1e-9 * times[0], "{run}");
+        } else {
+            assert_eq!(floor, (None, None));
+        }
     }
 }
 
