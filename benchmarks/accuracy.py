@@ -90,16 +90,24 @@ def rounded(x: torch.Tensor) -> torch.Tensor:
     return (x / scale).round() * scale
 
 
+def rounded_affine(x: torch.Tensor) -> torch.Tensor:
+    """GELU's result: 254 steps from -0.17 to the largest value, 0 on one of them."""
+    scale = (x.amax(dim=-1, keepdim=True).clamp_min(0.17) + 0.17) / 254
+    zero_point = 127 - (0.17 / scale).clamp_max(127).round()
+    return ((x / scale - zero_point).round().clamp(-127, 127) + zero_point) * scale
+
+
 def causes(model, pairs: list[Pair], expected: list) -> None:
     print("\nrounding of one kind of matrix alone, weights and inputs: root mean square difference")
     for kind in KINDS:
         layers = [module for name, module in model.named_modules() if name.endswith(kind)]
         if kind == "output.dense":
             layers = [m for n, m in model.named_modules() if n.endswith(kind) and "attention" not in n]
+        of_input = rounded_affine if kind == "output.dense" else rounded
         kept, hooks = [layer.weight.data for layer in layers], []
         for layer in layers:
             layer.weight.data = rounded(layer.weight.data)
-            hooks.append(layer.register_forward_pre_hook(lambda _, inputs: (rounded(inputs[0]),)))
+            hooks.append(layer.register_forward_pre_hook(lambda _, inputs, of_input=of_input: (of_input(inputs[0]),)))
         mean, _ = errors(reference(model, pairs), expected, pairs)
         for layer, weight, hook in zip(layers, kept, hooks):
             layer.weight.data = weight

@@ -82,7 +82,8 @@ pub trait Kernels: Implementation {
         Ok(())
     }
 
-    /// Softmax over keys, quantized: `out = round(255 · 2^((score − max) / 32))` with [`crate::math::exp2_score`], and
+    /// Softmax over keys, quantized: `out` is [`crate::math::exp2_score`] of `max − score` and the key's dither, about
+    /// 255 · 2^((score − max) / 32), and
     /// `scales[lane] = 1 / Σ out`.
     ///
     /// `scores`, `max`: as [`Kernels::scores`] leaves them; no score is above `max`. `out`: quads,
@@ -158,8 +159,9 @@ pub trait Kernels: Implementation {
         Ok(())
     }
 
-    /// GELU and [`Kernels::quantize_rows`]: `out = round(gelu(x) · 127 / absmax)` with the absmax of
-    /// [`crate::math::gelu_absmax`] for the largest value, `max`.
+    /// GELU and int8 on an affine grid, rows layout: `out = round(gelu(x) · 127 / half − zero_point)`,
+    /// `scales = half / 127`, with `half` of [`crate::math::gelu_half_range`] for the largest value, `max`, and
+    /// [`crate::math::gelu_zero_point`] of the scale. For [`Epilogue::AddAffine`].
     fn quantize_gelu_rows(
         &self,
         x: &[f32],

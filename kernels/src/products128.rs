@@ -167,7 +167,12 @@ pub(crate) fn output_block<P: Products>(token: P, mut operands: OutputBlockOpera
                 }
             }
             for ((row, sums), out) in (4 * strip..).zip(sums).zip(out.chunks_exact_mut(lanes.get())) {
-                let rows = OutputRows { first: row, scales: [matrix.scale(row)], biases: [matrix.bias(row)] };
+                let rows = OutputRows {
+                    first: row,
+                    scales: [matrix.scale(row)],
+                    biases: [matrix.bias(row)],
+                    sums: [matrix.row_sums().get(row).copied().unwrap_or(0)],
+                };
                 // SAFETY: the scales, the epilogue's slice and `out` have `lanes` ≥ `column + 16` elements.
                 unsafe { epilogue.finish(token, [sums], column, &rows, out.as_mut_ptr(), 0) }
             }
@@ -200,7 +205,12 @@ pub(crate) fn input_block<P: Products>(token: P, mut operands: InputBlockOperand
                     (Lanes::L64, _) => token.input_row::<64, 2>(&blocks, x, &mut sums),
                 }
             }
-            let rows = OutputRows { first: row, scales: [matrix.scale(row)], biases: [matrix.bias(row)] };
+            let rows = OutputRows {
+                first: row,
+                scales: [matrix.scale(row)],
+                biases: [matrix.bias(row)],
+                sums: [matrix.row_sums().get(row).copied().unwrap_or(0)],
+            };
             for (sums, column) in sums.into_iter().zip((first..).step_by(GROUP)).take(groups) {
                 // SAFETY: the scales, the epilogue's slice and `out` have `lanes` ≥ `column + 16` elements.
                 unsafe { epilogue.finish(token, [sums], column, &rows, out.as_mut_ptr(), 0) }

@@ -4,7 +4,7 @@ use blockspan_kernels::layout::TILE;
 use blockspan_kernels::parallel::{Cut, for_each_cut};
 use blockspan_kernels::{Epilogue, ShapeError, math};
 
-use super::{Pass, tile_and_part};
+use super::{Pass, gelu_zero_points, tile_and_part};
 use crate::model::Layer;
 use crate::workspace::Buffers;
 
@@ -54,7 +54,9 @@ impl Pass<'_> {
             // The scales are the same in every part; the first will do.
             let scales = self.tile(scales, tile, parts)?.get(..self.tiles.lanes(tile)).ok_or(ShapeError)?;
             let smoothing = layer.attention_layer_norm.smoothing.get(rows.clone()).ok_or(ShapeError)?;
-            let epilogue = Epilogue::Add { smoothing };
+            let mut zero_points = [0; TILE];
+            let epilogue =
+                Epilogue::AddAffine { smoothing, zero_points: gelu_zero_points(scales, &mut zero_points) };
             self.product(&layer.output, rows, self.inputs(inner, tile, intermediate)?, scales, epilogue, out)
         })
     }

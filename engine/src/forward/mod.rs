@@ -2,8 +2,9 @@
 //! too much for one task, over parts of its outputs).
 //!
 //! The numbers: weights int8 per output row; activations int8 with one scale per token, quantized before each
-//! product; queries and keys per token and head, probabilities per query, values per channel; everything
-//! between products in f32. No step's result depends on how the work was split.
+//! product (what comes out of GELU, which is hardly negative, on an affine grid); queries and keys per token and head,
+//! probabilities per query, values per channel; everything between products in f32. No step's result depends on how the
+//! work was split.
 //!
 //! A divisor or chunk length that comes from a shape is never 0 where there is a task; `max(1)` shows it to the
 //! compiler, so that a binary without the code for panics can be built.
@@ -12,10 +13,10 @@ mod attention;
 mod feed_forward;
 mod whole_tiles;
 
-use blockspan_kernels::layout::TokenTiles;
+use blockspan_kernels::layout::{TILE, TokenTiles};
 use blockspan_kernels::matrix::{Matrix, PackedMatrix, Pattern};
 use blockspan_kernels::parallel::{Cut, Parallel, for_each_cut};
-use blockspan_kernels::{Epilogue, Kernels, ShapeError};
+use blockspan_kernels::{Epilogue, Kernels, ShapeError, math};
 
 use crate::model::{LayerNorm, Model};
 use crate::workspace::{Buffers, MAX_PARTS};
@@ -100,7 +101,7 @@ impl Pass<'_> {
         let ids = self.ids.get(..self.tiles.tokens()).ok_or(ShapeError)?;
         let hidden = self.cut(buffers.hidden, config.hidden, 1, 4);
         for_each_cut(self.parallel, self.tiles.count(), hidden, |tile, hidden| {
-            let first = tile * blockspan_kernels::layout::TILE;
+            let first = tile * TILE;
             let ids = ids.get(first..first + self.tiles.tokens_in(tile)).ok_or(ShapeError)?;
             self.kernels.embed(self.model.embeddings(), ids, first, self.tiles.lanes(tile), hidden)
         })?;
@@ -192,7 +193,7 @@ impl Pass<'_> {
             self.kernels.linear_f32(weights, bias, self.tile(stream, tile, hidden)?, out)
         })?;
         for tile in 0..self.tiles.count() {
-            let (first, lanes) = (tile * blockspan_kernels::layout::TILE, self.tiles.lanes(tile));
+            let (first, lanes) = (tile * TILE, self.tiles.lanes(tile));
             let (starts, ends) =
                 self.tile(buffers.logits, tile, 2)?.split_at_checked(lanes).ok_or(ShapeError)?;
             let real = first..first + self.tiles.tokens_in(tile);
@@ -203,6 +204,15 @@ impl Pass<'_> {
         }
         Ok(())
     }
+}
+
+/// The zero points of a tile's lanes, into which GELU's results were quantized with these scales.
+fn gelu_zero_points<'a>(scales: &[f32], zero_points: &'a mut [i32; TILE]) -> &'a [i32] {
+    zero_points
+        .iter_mut()
+        .zip(scales)
+        .for_each(|(zero_point, &scale)| *zero_point = math::gelu_zero_point(scale));
+    zero_points.get(..scales.len()).unwrap_or(&[])
 }
 
 /// The tile and the part of a task, with as many tasks per tile as there are parts.

@@ -10,7 +10,7 @@ use blockspan_kernels::layout::TILE;
 use blockspan_kernels::parallel::{Pool, for_each_cut};
 use blockspan_kernels::{Epilogue, ShapeError};
 
-use super::Pass;
+use super::{Pass, gelu_zero_points};
 use crate::model::{Layer, LayerNorm};
 use crate::workspace::Buffers;
 
@@ -50,7 +50,12 @@ impl Pass<'_> {
                 let epilogue = Epilogue::Max { max: absmax };
                 self.product(&layer.intermediate, 0..intermediate, input, scales, epilogue, wide)?;
                 self.quantize_gelu(wide, absmax, inner, scales)?;
-                let epilogue = Epilogue::Add { smoothing: layer.attention_layer_norm.smoothing };
+                let mut zero_points = [0; TILE];
+                let smoothing = layer.attention_layer_norm.smoothing;
+                let epilogue = Epilogue::AddAffine {
+                    smoothing,
+                    zero_points: gelu_zero_points(scales, &mut zero_points),
+                };
                 self.product(&layer.output, 0..hidden, inner, scales, epilogue, stream)?;
                 self.normalize_tile(&layer.output_layer_norm, stream, absmax, input, scales)
             },

@@ -114,10 +114,10 @@ pub(super) fn round_score(score: f32) -> f32 {
 pub(super) fn round_probabilities(p: &mut [f32]) {
     let inverse = 1.0 / p.iter().fold(0.0, |most: f32, &p| if p > most { p } else { most });
     let mut sum = 0.0;
-    for p in p.iter_mut() {
+    for (p, dither) in p.iter_mut().zip(math::DITHER.into_iter().cycle()) {
         // Of rounded scores, the distance to the largest is a whole number of steps.
         let steps = (log2(*p * inverse) * -math::SCORE_STEPS).round_ties_even();
-        *p = f32::from(math::exp2_score(steps as u16));
+        *p = f32::from(math::exp2_score(steps as u16, dither));
         sum += *p;
     }
     let scale = 1.0 / sum;
@@ -154,7 +154,8 @@ pub(super) fn composed_rows(x: &Tensor, width: usize, grid: Grid) -> Result<Tens
     let rows = x.detach().to_dtype(DType::F32)?.reshape(((), width))?;
     let mut most = rows.abs()?.max_keepdim(D::Minus1)?;
     if grid == Grid::Gelu {
-        most = most.maximum(f64::from(math::GELU_HUMP))?;
+        let hump = f64::from(math::GELU_HUMP);
+        most = ((most.maximum(hump)? + hump)? * 0.5)?;
     }
     let quantized = on_grid(&rows, &most)?.reshape(x.shape())?;
     straight_through(x, &quantized)
@@ -197,6 +198,8 @@ pub(super) fn composed_probabilities(p: &Tensor) -> Result<Tensor> {
     let r = (below - (&octaves * per_octave)?)?;
     let mantissa = ((((&r * c2)? - c1)? * &r)? + c0)?;
     let power = ((octaves + 8.0)? * -LN_2)?.exp()?;
-    let steps = ((mantissa * power)? + 0.5)?.floor()?;
+    let dither = |key: usize| f64::from(math::DITHER[key % 4]) / 128.0;
+    let dither: Vec<f32> = (0..p.dim(D::Minus1)?).map(|key| dither(key) as f32).collect();
+    let steps = (mantissa * power)?.broadcast_add(&Tensor::new(dither, p.device())?)?.floor()?;
     straight_through(p, &steps.broadcast_div(&steps.sum_keepdim(D::Minus1)?)?)
 }

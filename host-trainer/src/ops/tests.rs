@@ -205,18 +205,23 @@ fn quantized_rows() -> Result<()> {
     let zeroed: Vec<f32> = flat(&x)?.iter().enumerate().map(|(i, v)| if i < 20 { 0.0 } else { *v }).collect();
     x.set(&Tensor::from_vec(zeroed, x.shape(), &Device::Cpu)?)?;
     for grid in [Grid::Weights, Grid::Activations, Grid::Gelu] {
+        let before = flat(&x)?;
+        if grid == Grid::Gelu {
+            let results = before.iter().copied().map(math::gelu).collect();
+            x.set(&Tensor::from_vec(results, x.shape(), &Device::Cpu)?)?;
+        }
         let rounded = super::quantize_rows(&x, 20, grid)?;
         let mut expected = Vec::new();
-        for row in flat(&x)?.chunks_exact(20) {
+        for row in before.chunks_exact(20) {
             let (steps, scale) = match grid {
                 Grid::Weights => {
                     let (packed, scales) = quantize_weights(row, 20);
-                    (packed, scales[0])
+                    (packed.into_iter().map(i32::from).collect(), scales[0])
                 }
                 Grid::Activations => engine_steps(row, absmax(row)),
-                Grid::Gelu => engine_steps(row, absmax(row).max(math::GELU_HUMP)),
+                Grid::Gelu => engine_gelu_steps(row),
             };
-            expected.extend(steps.iter().map(|&step| f32::from(step) * scale));
+            expected.extend(steps.iter().map(|&step: &i32| step as f32 * scale));
         }
         assert_eq!(flat(&rounded)?, expected, "{grid:?}: not what pack or the engine makes of it");
         let offset = (rounded - x.as_tensor())?.detach();
@@ -238,12 +243,24 @@ fn absmax(row: &[f32]) -> f32 {
 }
 
 /// A token of these features, as the engine's kernels round it, and its scale.
-fn engine_steps(row: &[f32], absmax: f32) -> (Vec<i8>, f32) {
-    // The first of 16 lanes.
-    let lanes: Vec<f32> = row.iter().flat_map(|&x| [[x].as_slice(), &[0.0; 15]].concat()).collect();
-    let (mut steps, mut scales) = (vec![0; lanes.len()], [0f32; 16]);
-    Scalar.quantize_rows(&lanes, &[absmax; 16], &mut steps, &mut scales).expect("shapes fit");
-    (steps.into_iter().step_by(16).collect(), scales[0])
+fn engine_steps(row: &[f32], absmax: f32) -> (Vec<i32>, f32) {
+    let (x, mut steps, mut scales) = (first_lane(row), vec![0; 16 * row.len()], [0f32; 16]);
+    Scalar.quantize_rows(&x, &[absmax; 16], &mut steps, &mut scales).expect("shapes fit");
+    (steps.into_iter().step_by(16).map(i32::from).collect(), scales[0])
+}
+
+/// GELU of these features, as the engine's kernels round it, and its scale.
+fn engine_gelu_steps(row: &[f32]) -> (Vec<i32>, f32) {
+    let (x, mut steps, mut scales) = (first_lane(row), vec![0; 16 * row.len()], [0f32; 16]);
+    let most = row.iter().fold(0f32, |most, &x| x.max(most));
+    Scalar.quantize_gelu_rows(&x, &[most; 16], &mut steps, &mut scales).expect("shapes fit");
+    let zero_point = math::gelu_zero_point(scales[0]);
+    (steps.into_iter().step_by(16).map(|step| i32::from(step) + zero_point).collect(), scales[0])
+}
+
+/// A token of these features in the first of 16 lanes.
+fn first_lane(row: &[f32]) -> Vec<f32> {
+    row.iter().flat_map(|&x| [[x].as_slice(), &[0.0; 15]].concat()).collect()
 }
 
 #[test]
@@ -258,7 +275,7 @@ fn quantized_channels() -> Result<()> {
         let of = |all: &[f32]| -> Vec<f32> { (9..13).map(|token| all[token * 8 + channel]).collect() };
         let row = of(&values);
         let (steps, scale) = engine_steps(&row, absmax(&row));
-        let expected: Vec<f32> = steps.iter().map(|&step| f32::from(step) * scale).collect();
+        let expected: Vec<f32> = steps.iter().map(|&step| step as f32 * scale).collect();
         assert_eq!(of(&rounded_values), expected, "channel {channel}");
     }
     let offset = (rounded - x.as_tensor())?.detach();
@@ -293,7 +310,9 @@ fn quantized_attention() -> Result<()> {
     for row in flat(&exact)?.chunks_exact(7) {
         let most = row.iter().fold(0f32, |most, p| most.max(*p));
         let below = |p: f32| ((p / most).log2() * -math::SCORE_STEPS).round() as u16;
-        let steps: Vec<f32> = row.iter().map(|&p| f32::from(math::exp2_score(below(p)))).collect();
+        let weight = |p, dither| f32::from(math::exp2_score(below(p), dither));
+        let steps: Vec<f32> =
+            row.iter().zip(math::DITHER.into_iter().cycle()).map(|(&p, d)| weight(p, d)).collect();
         rounded.extend(steps.iter().map(|step| step / steps.iter().sum::<f32>()));
     }
     let offset = (Tensor::from_vec(rounded, exact.shape(), &Device::Cpu)? - exact)?.detach();

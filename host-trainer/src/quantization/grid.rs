@@ -2,14 +2,16 @@
 
 use blockspan_kernels::{math, scalar};
 
-/// Whose grid. All are symmetric, absmax ↦ ±127, and round half to even; they differ in the last bit of a scale.
+/// Whose grid. All are multiples of a step, absmax ↦ ±127 but for GELU's, and round half to even; the first two differ in
+/// the last bit of a scale.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Grid {
     /// As `pack` rounds a row of weights.
     Weights,
     /// As the engine rounds activations while it runs.
     Activations,
-    /// As it rounds those that come out of GELU: an absmax below GELU's largest negative value counts as that.
+    /// As it rounds those that come out of GELU: 254 steps from GELU's smallest value to absmax, which is at least as far
+    /// from 0.
     Gelu,
 }
 
@@ -27,7 +29,7 @@ impl Grid {
                 let scale = scalar::scale(absmax);
                 (if scale > 0.0 { 127.0 / absmax } else { 0.0 }, scale)
             }
-            Grid::Gelu => Grid::Activations.scale(absmax.max(math::GELU_HUMP)),
+            Grid::Gelu => Grid::Activations.scale((absmax.max(math::GELU_HUMP) + math::GELU_HUMP) * 0.5),
         }
     }
 }

@@ -68,6 +68,7 @@ impl<T: AdvancedSimd> Vector for T {
         fn to_bits(a: float32x4_t) -> int32x4_t = vreinterpretq_s32_f32;
         fn with_bits(a: int32x4_t) -> float32x4_t = vreinterpretq_f32_s32;
         fn add_i32(a: int32x4_t, b: int32x4_t) -> int32x4_t = vaddq_s32;
+        fn mul_i32(a: int32x4_t, b: int32x4_t) -> int32x4_t = vmulq_s32;
         fn splat_i16(x: i16) -> int16x8_t = vdupq_n_s16;
         fn sub_i16(a: int16x8_t, b: int16x8_t) -> int16x8_t = vsubq_s16;
         fn max_i16(a: int16x8_t, b: int16x8_t) -> int16x8_t = vmaxq_s16;
@@ -110,7 +111,7 @@ impl<T: AdvancedSimd> Vector for T {
     }
 
     #[inline(always)]
-    fn exp2_score(self, steps: int16x8_t) -> int16x8_t {
+    fn exp2_score(self, steps: int16x8_t, dither: int16x8_t) -> int16x8_t {
         let [c0, c1, c2] = MANTISSA.map(|c| self.splat_i16(c as i16));
         // SAFETY: as above.
         unsafe {
@@ -119,7 +120,7 @@ impl<T: AdvancedSimd> Vector for T {
             let octaves = vminq_u16(vshrq_n_u16::<5>(vreinterpretq_u16_s16(steps)), vdupq_n_u16(15));
             let count = vsubq_s16(self.splat_i16(-1), vreinterpretq_s16_u16(octaves));
             let shifted = vshlq_u16(vreinterpretq_u16_s16(mantissa), count);
-            vreinterpretq_s16_u16(vrshrq_n_u16::<7>(shifted))
+            vreinterpretq_s16_u16(vshrq_n_u16::<7>(vaddq_u16(shifted, vreinterpretq_u16_s16(dither))))
         }
     }
 

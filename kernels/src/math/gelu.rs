@@ -5,7 +5,7 @@
 //! there is neither an exponential nor a division. The error is a hundredth of the step to which int8 rounds the result
 //! of a token whose largest value is 3.
 
-use super::{abs, horner, max, min};
+use super::{ROUND, abs, horner, max, min};
 
 /// Where g is taken to be 0; g(3.85) = 2.3e-4.
 pub const GELU_LIMIT: f32 = 3.852_979_4;
@@ -25,15 +25,31 @@ pub fn gelu(x: f32) -> f32 {
     max(x, 0.0) - (root * root) * a
 }
 
-/// The largest |gelu(x)| that values of at most `most` can have, and at least [`GELU_HUMP`].
+/// Half the range in which gelu(x) lies for values of at most `most`: from −[`GELU_HUMP`] to gelu(most), which counts as
+/// [`GELU_HUMP`] if it is less. 127 steps of a token's int8 grid are so long.
 #[inline]
-pub fn gelu_absmax(most: f32) -> f32 {
-    max(gelu(most), GELU_HUMP)
+pub fn gelu_half_range(most: f32) -> f32 {
+    (max(gelu(most), GELU_HUMP) + GELU_HUMP) * 0.5
+}
+
+/// What is added to the int8 of GELU's result: x ≈ `scale` · (q + zero point). It puts −[`GELU_HUMP`] at −127 and half
+/// the range at 0, as nearly as an integer can, so that 0 stays exact; 0 to 127, 0 for a scale of 0.
+#[inline]
+pub fn gelu_zero_point(scale: f32) -> i32 {
+    127 - (min(GELU_HUMP / scale, 127.0) + ROUND - ROUND) as i32
+}
+
+/// A value of GELU on its grid, gelu(x) / `scale` − zero point, to int8, ties to even; 127 for what is larger or not a
+/// number. Nothing is below −128, since no value of GELU is below −[`GELU_HUMP`].
+#[inline]
+pub fn gelu_to_i8(x: f32) -> i8 {
+    (min(x, 127.0) + ROUND).to_bits() as u8 as i8
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{gelu, gelu_absmax};
+    use super::{GELU_HUMP, gelu, gelu_half_range, gelu_to_i8, gelu_zero_point};
+    use crate::scalar;
 
     /// Of how many arguments one is tried: in Miri each takes some ten thousand times as long.
     const STEP: usize = if cfg!(miri) { 9_973 } else { 1 };
@@ -82,14 +98,29 @@ mod tests {
     }
 
     #[test]
-    fn no_value_of_a_token_is_larger_than_its_absmax() {
-        for most in (0..60).map(|i| i as f32 * 0.1) {
-            let absmax = gelu_absmax(most);
-            // A rounding error above it would be clamped by the quantization.
-            let legal = absmax * (1.0 + 1e-6);
+    fn the_affine_grid_holds_every_value_of_a_token_to_half_a_step_and_zero_exactly() {
+        for most in (-10..60).map(|i| i as f32 * 0.1) {
+            let half_range = gelu_half_range(most);
+            let (scale, zero_point) = (scalar::scale(half_range), gelu_zero_point(scalar::scale(half_range)));
+            assert!((0..=127).contains(&zero_point), "{zero_point} of at most {most}");
+            let on_grid = |value: f32| {
+                let q = gelu_to_i8(value * (127.0 / half_range) - zero_point as f32);
+                scale * (i32::from(q) + zero_point) as f32
+            };
+            assert_eq!(on_grid(0.0), 0.0, "0 of at most {most}");
+            // The zero point is an integer, so the ends of the grid lie up to half a step inside of the range.
+            let allowed = scale * 0.501;
             for x in (-100_000..=100_000).step_by(STEP).map(|i| i as f32 * 1e-4).filter(|&x| x <= most) {
-                assert!(gelu(x).abs() <= legal, "{x} of at most {most}");
+                assert!((on_grid(gelu(x)) - gelu(x)).abs() <= allowed, "{x} of at most {most}");
             }
         }
+    }
+
+    #[test]
+    fn the_zero_point_of_no_grid_is_zero() {
+        assert_eq!((gelu_zero_point(0.0), gelu_zero_point(scalar::scale(GELU_HUMP))), (0, 0));
+        assert_eq!((gelu_half_range(f32::NAN), gelu_half_range(-5.0)), (GELU_HUMP, GELU_HUMP));
+        assert_eq!(gelu_half_range(f32::INFINITY), f32::INFINITY);
+        assert_eq!(gelu_zero_point(f32::MAX), 127);
     }
 }

@@ -11,8 +11,8 @@ mod gelu;
 mod score;
 mod sqrt;
 
-pub use gelu::{GELU_HUMP, GELU_LIMIT, GELU_ROOT, gelu, gelu_absmax};
-pub use score::{MANTISSA, SCORE_STEPS, exp2_score, to_score};
+pub use gelu::{GELU_HUMP, GELU_LIMIT, GELU_ROOT, gelu, gelu_half_range, gelu_to_i8, gelu_zero_point};
+pub use score::{DITHER, MANTISSA, SCORE_STEPS, exp2_score, to_score};
 pub use sqrt::sqrt;
 
 /// 1.5 · 2²³: adding it to |x| < 2²² rounds x to an integer, ties to even, and leaves that integer in the low

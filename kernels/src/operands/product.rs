@@ -16,6 +16,14 @@ pub enum Epilogue<'a> {
         /// divided by to be quantized better.
         smoothing: &'a [f32],
     },
+    /// [`Epilogue::Add`] where `x` is on the affine grid of [`crate::Kernels::quantize_gelu_rows`]: `acc` becomes
+    /// `acc + zero_points[lane] · row_sums[row]` first, exactly.
+    AddAffine {
+        /// As for [`Epilogue::Add`].
+        smoothing: &'a [f32],
+        /// [`crate::math::gelu_zero_point`] of each lane's scale.
+        zero_points: &'a [i32],
+    },
     /// `out = y`, and `max[lane] = max(y, max[lane])`: what [`crate::Kernels::quantize_gelu_rows`] takes.
     Max {
         /// One value per lane; the caller starts it at 0.
@@ -26,7 +34,7 @@ pub enum Epilogue<'a> {
 /// Operands of a product with some strips of a matrix, `M`.
 ///
 /// `strips` are in order and strips of the matrix. `x_scales` has `lanes` elements, `out` a row of `lanes` elements for
-/// each of the 4 rows of each strip; the epilogue has a factor for each of these rows, or a largest value for each lane.
+/// each of the 4 rows of each strip; the epilogue has a factor for each of these rows, and a zero point or a largest value for each lane.
 /// `x` holds all columns of the matrix: see the aliases.
 #[derive(Debug)]
 pub struct ProductOperands<'a, M> {
@@ -90,6 +98,10 @@ fn check_rows(
     match epilogue {
         Epilogue::Store => Ok(lanes),
         Epilogue::Add { smoothing } => has_len(smoothing, [4, strips.len()]).map(|()| lanes),
+        Epilogue::AddAffine { smoothing, zero_points } => {
+            has_len(smoothing, [4, strips.len()])?;
+            has_len(zero_points, [lanes.get()]).map(|()| lanes)
+        }
         Epilogue::Max { max } => has_len(max, [lanes.get()]).map(|()| lanes),
     }
 }

@@ -53,9 +53,9 @@ pub(super) fn softmax(_: Scalar, operands: SoftmaxOperands<'_>) {
     let mut sums = [0i32; TILE];
     for (rows, out) in scores.chunks(4 * wide).zip(out.chunks_exact_mut(4 * lanes.get())) {
         out.fill(0);
-        for (key, row) in rows.chunks_exact(wide).enumerate() {
+        for ((key, row), dither) in rows.chunks_exact(wide).enumerate().zip(math::DITHER) {
             for (((quad, &score), &max), sum) in out.chunks_exact_mut(4).zip(row).zip(max).zip(&mut sums) {
-                let weight = math::exp2_score(max.wrapping_sub(score) as u16);
+                let weight = math::exp2_score(max.wrapping_sub(score) as u16, dither);
                 if let Some(slot) = quad.get_mut(key) {
                     *slot = weight;
                 }

@@ -22,8 +22,9 @@ pub(super) fn output_block(_: Scalar, operands: OutputBlockOperands<'_>) {
             }
         }
         for ((row, acc), out) in (4 * strip..).zip(&acc).zip(out.chunks_exact_mut(lanes.get())) {
-            let scale = (matrix.scale(row), matrix.bias(row));
-            finish_row(acc, scale, x_scales, &mut epilogue, row - 4 * first, out);
+            let of_row =
+                OfRow { scale: matrix.scale(row), bias: matrix.bias(row), sum: sum(matrix.row_sums(), row) };
+            finish_row(acc, of_row, x_scales, &mut epilogue, row - 4 * first, out);
         }
     }
 }
@@ -43,7 +44,9 @@ pub(super) fn input_block(_: Scalar, operands: InputBlockOperands<'_>) {
                 }
             }
         }
-        finish_row(&acc, (matrix.scale(row), matrix.bias(row)), x_scales, &mut epilogue, row - first, out);
+        let of_row =
+            OfRow { scale: matrix.scale(row), bias: matrix.bias(row), sum: sum(matrix.row_sums(), row) };
+        finish_row(&acc, of_row, x_scales, &mut epilogue, row - first, out);
     }
 }
 
@@ -57,21 +60,41 @@ fn dot4(x: &[i8], weights: &[i8]) -> i32 {
     x.iter().zip(weights).map(|(&x, &w)| i32::from(x) * i32::from(w)).sum()
 }
 
+fn sum(sums: &[i32], row: usize) -> i32 {
+    sums.get(row).copied().unwrap_or(0)
+}
+
+/// What a row of a matrix has besides its weights, and their sum.
+struct OfRow {
+    scale: f32,
+    bias: f32,
+    sum: i32,
+}
+
 /// Row `row` of the output: scales, bias and epilogue.
 fn finish_row(
     acc: &[i32],
-    (scale, bias): (f32, f32),
+    OfRow { scale, bias, sum }: OfRow,
     x_scales: &[f32],
     epilogue: &mut Epilogue<'_>,
     row: usize,
     out: &mut [f32],
 ) {
-    let values = acc.iter().zip(x_scales).map(|(&acc, &x_scale)| (acc as f32 * x_scale) * scale + bias);
+    let value = |acc: i32, x_scale: f32| (acc as f32 * x_scale) * scale + bias;
+    let values = acc.iter().zip(x_scales).map(|(&acc, &x_scale)| value(acc, x_scale));
     match epilogue {
         Epilogue::Store => out.iter_mut().zip(values).for_each(|(out, y)| *out = y),
         Epilogue::Add { smoothing } => {
             let smoothing = smoothing.get(row).copied().unwrap_or(1.0);
             out.iter_mut().zip(values).for_each(|(out, y)| *out = *out * smoothing + y);
+        }
+        Epilogue::AddAffine { smoothing, zero_points } => {
+            let smoothing = smoothing.get(row).copied().unwrap_or(1.0);
+            let lanes = acc.iter().zip(x_scales).zip(zero_points.iter());
+            for (out, ((&acc, &x_scale), zero_point)) in out.iter_mut().zip(lanes) {
+                let acc = acc.wrapping_add(zero_point.wrapping_mul(sum));
+                *out = *out * smoothing + value(acc, x_scale);
+            }
         }
         Epilogue::Max { max } => {
             for ((out, max), y) in out.iter_mut().zip(max.iter_mut()).zip(values) {

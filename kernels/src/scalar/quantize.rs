@@ -1,4 +1,4 @@
-//! Symmetric int8 per token.
+//! int8 per token: symmetric, and of GELU's results affine.
 
 use super::Scalar;
 use crate::layout::TILE;
@@ -33,42 +33,42 @@ pub(super) fn absmax(_: Scalar, operands: AbsmaxOperands<'_>) {
 
 /// See [`crate::Kernels::quantize_rows`].
 pub(super) fn quantize_rows(_: Scalar, operands: QuantizeRowsOperands<'_>) {
-    rows(operands, |absmax| absmax, |x| x);
+    rows::<false>(operands);
 }
 
 /// See [`crate::Kernels::quantize_gelu_rows`].
 pub(super) fn quantize_gelu_rows(_: Scalar, operands: QuantizeRowsOperands<'_>) {
-    rows(operands, math::gelu_absmax, math::gelu);
+    rows::<true>(operands);
 }
 
-fn rows(operands: QuantizeRowsOperands<'_>, absmax_of: impl Fn(f32) -> f32, value: impl Fn(f32) -> f32) {
+fn rows<const GELU: bool>(operands: QuantizeRowsOperands<'_>) {
     let QuantizeRowsOperands { x, absmax, out, scales, lanes, .. } = operands;
-    let inverse = scale_lanes(absmax, scales, absmax_of);
+    let grids = grids::<GELU>(absmax, scales);
     for (row, out) in x.chunks_exact(lanes.get()).zip(out.chunks_exact_mut(lanes.of_row())) {
-        for ((out, &x), &inverse) in out.iter_mut().zip(row).zip(&inverse) {
-            *out = math::round_to_i8(value(x) * inverse);
+        for ((out, &x), grid) in out.iter_mut().zip(row).zip(&grids) {
+            *out = grid.round(x);
         }
     }
 }
 
 /// See [`crate::Kernels::quantize_quads`].
 pub(super) fn quantize_quads(_: Scalar, operands: QuantizeQuadsOperands<'_>) {
-    quads(operands, |absmax| absmax, |x| x);
+    quads::<false>(operands);
 }
 
 /// See [`crate::Kernels::quantize_gelu_quads`].
 pub(super) fn quantize_gelu_quads(_: Scalar, operands: QuantizeQuadsOperands<'_>) {
-    quads(operands, math::gelu_absmax, math::gelu);
+    quads::<true>(operands);
 }
 
-fn quads(operands: QuantizeQuadsOperands<'_>, absmax_of: impl Fn(f32) -> f32, value: impl Fn(f32) -> f32) {
+fn quads<const GELU: bool>(operands: QuantizeQuadsOperands<'_>) {
     let QuantizeQuadsOperands { x, absmax, out, scales, lanes, .. } = operands;
-    let inverse = scale_lanes(absmax, scales, absmax_of);
+    let grids = grids::<GELU>(absmax, scales);
     for (rows, out) in x.chunks_exact(4 * lanes.get()).zip(out.chunks_exact_mut(4 * lanes.get())) {
         for (feature, row) in rows.chunks_exact(lanes.get()).enumerate() {
-            for ((quad, &x), &inverse) in out.chunks_exact_mut(4).zip(row).zip(&inverse) {
+            for ((quad, &x), grid) in out.chunks_exact_mut(4).zip(row).zip(&grids) {
                 if let Some(slot) = quad.get_mut(feature) {
-                    *slot = math::round_to_i8(value(x) * inverse);
+                    *slot = grid.round(x);
                 }
             }
         }
@@ -78,22 +78,43 @@ fn quads(operands: QuantizeQuadsOperands<'_>, absmax_of: impl Fn(f32) -> f32, va
 /// See [`crate::Kernels::quantize_tokens`].
 pub(super) fn quantize_tokens(_: Scalar, operands: QuantizeTokensOperands<'_>) {
     let QuantizeTokensOperands { x, absmax, out, scales, sums, lanes, features, .. } = operands;
-    let inverse = scale_lanes(absmax, scales, |absmax| absmax);
-    let tokens = out.chunks_exact_mut(features.get()).zip(sums).zip(&inverse);
-    for (lane, ((out, sum), &inverse)) in tokens.enumerate() {
+    let grids = grids::<false>(absmax, scales);
+    let tokens = out.chunks_exact_mut(features.get()).zip(sums).zip(&grids);
+    for (lane, ((out, sum), grid)) in tokens.enumerate() {
         for (out, &x) in out.iter_mut().zip(x.iter().skip(lane).step_by(lanes.get())) {
-            *out = math::round_to_i8(x * inverse);
+            *out = grid.round(x);
         }
         *sum = out.iter().map(|&q| i32::from(q)).sum();
     }
 }
 
-/// Fills `scales` and returns the inverse scales of the lanes; their absmax is `absmax_of` what is in `absmax`.
-fn scale_lanes(absmax: &[f32], scales: &mut [f32], absmax_of: impl Fn(f32) -> f32) -> [f32; TILE] {
-    let mut inverse = [0f32; TILE];
-    for ((inverse, scale_of_lane), &absmax) in inverse.iter_mut().zip(scales).zip(absmax) {
-        let absmax = absmax_of(absmax);
-        (*inverse, *scale_of_lane) = (inverse_scale(absmax), scale(absmax));
+/// A lane's grid; of `gelu(x)` if `GELU`, else of `x`.
+#[derive(Clone, Copy)]
+struct LaneGrid<const GELU: bool> {
+    inverse: f32,
+    zero_point: f32,
+}
+
+impl<const GELU: bool> LaneGrid<GELU> {
+    fn round(self, x: f32) -> i8 {
+        if GELU {
+            math::gelu_to_i8(math::gelu(x) * self.inverse - self.zero_point)
+        } else {
+            math::round_to_i8(x * self.inverse)
+        }
     }
-    inverse
+}
+
+/// Fills `scales` and returns the grids of the lanes; for GELU, `absmax` holds the largest values.
+fn grids<const GELU: bool>(absmax: &[f32], scales: &mut [f32]) -> [LaneGrid<GELU>; TILE] {
+    let mut grids = [LaneGrid { inverse: 0.0, zero_point: 0.0 }; TILE];
+    for ((grid, scale_of_lane), &absmax) in grids.iter_mut().zip(scales).zip(absmax) {
+        let absmax = if GELU { math::gelu_half_range(absmax) } else { absmax };
+        *scale_of_lane = scale(absmax);
+        grid.inverse = inverse_scale(absmax);
+        if GELU {
+            grid.zero_point = math::gelu_zero_point(*scale_of_lane) as f32;
+        }
+    }
+    grids
 }

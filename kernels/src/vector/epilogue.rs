@@ -10,6 +10,8 @@ pub(crate) const STORE: u8 = 0;
 pub(crate) const ADD: u8 = 1;
 /// [`Epilogue::Max`] as a constant parameter.
 pub(crate) const MAX: u8 = 2;
+/// [`Epilogue::AddAffine`] as a constant parameter.
+pub(crate) const ADD_AFFINE: u8 = 3;
 
 /// [`Epilogue`] and the lanes' scales, without their borrows, so that they can be used for one group of columns after
 /// the other. Its pointers are good as long as those borrows.
@@ -17,37 +19,49 @@ pub(crate) const MAX: u8 = 2;
 pub(crate) struct RawEpilogue {
     x_scales: *const f32,
     kind: u8,
-    /// Per row of the matrix; only for [`ADD`]. Only the rows of the output are there.
+    /// Per row of the matrix; only for [`ADD`] and [`ADD_AFFINE`]. Only the rows of the output are there.
     smoothing: *const f32,
+    /// Per lane; only for [`ADD_AFFINE`].
+    zero_points: *const i32,
     /// Per-lane largest value; only for [`MAX`].
     max: *mut f32,
 }
 
-/// Rows of the output that are finished together: the scale and the bias of each.
+/// Rows of the output that are finished together: the scale, the bias and the sum of the weights of each.
 #[derive(Clone, Copy)]
 pub(crate) struct OutputRows<const R: usize> {
     /// The first one, among those of the matrix.
     pub first: usize,
     pub scales: [f32; R],
     pub biases: [f32; R],
+    pub sums: [i32; R],
 }
 
 impl RawEpilogue {
     /// That of the operands, for as long as they are borrowed.
     pub(crate) fn new<M>(operands: &mut ProductOperands<'_, M>) -> Self {
-        let (kind, smoothing, max) = match &mut operands.epilogue {
-            Epilogue::Store => (STORE, core::ptr::null(), core::ptr::null_mut()),
-            Epilogue::Add { smoothing } => {
-                // As if there was one for the rows of the matrix before the output's first, too.
-                let of_first_row = smoothing.as_ptr().wrapping_sub(4 * operands.strips.start);
-                (ADD, of_first_row, core::ptr::null_mut())
-            }
-            Epilogue::Max { max } => (MAX, core::ptr::null(), max.as_mut_ptr()),
+        let mut raw = Self {
+            x_scales: operands.x_scales.as_ptr(),
+            kind: STORE,
+            smoothing: core::ptr::null(),
+            zero_points: core::ptr::null(),
+            max: core::ptr::null_mut(),
         };
-        Self { x_scales: operands.x_scales.as_ptr(), kind, smoothing, max }
+        // As if there was one for the rows of the matrix before the output's first, too.
+        let from_first_row = |smoothing: &[f32]| smoothing.as_ptr().wrapping_sub(4 * operands.strips.start);
+        match &mut operands.epilogue {
+            Epilogue::Store => {}
+            Epilogue::Add { smoothing } => (raw.kind, raw.smoothing) = (ADD, from_first_row(smoothing)),
+            Epilogue::AddAffine { smoothing, zero_points } => {
+                (raw.kind, raw.smoothing) = (ADD_AFFINE, from_first_row(smoothing));
+                raw.zero_points = zero_points.as_ptr();
+            }
+            Epilogue::Max { max } => (raw.kind, raw.max) = (MAX, max.as_mut_ptr()),
+        }
+        raw
     }
 
-    /// [`STORE`], [`ADD`] or [`MAX`].
+    /// [`STORE`], [`ADD`], [`MAX`] or [`ADD_AFFINE`].
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn kind(self) -> u8 {
         self.kind
@@ -72,6 +86,7 @@ impl RawEpilogue {
             match self.kind {
                 STORE => self.finish_kind::<V, STORE, R, K>(v, acc, column, rows, out, stride),
                 ADD => self.finish_kind::<V, ADD, R, K>(v, acc, column, rows, out, stride),
+                ADD_AFFINE => self.finish_kind::<V, ADD_AFFINE, R, K>(v, acc, column, rows, out, stride),
                 _ => self.finish_kind::<V, MAX, R, K>(v, acc, column, rows, out, stride),
             }
         }
@@ -81,7 +96,7 @@ impl RawEpilogue {
     /// epilogue. `out` is the start of the first row, the next is `stride` elements on. `KIND` is [`RawEpilogue::kind`].
     ///
     /// # Safety
-    /// The scales and the epilogue's slice must still be borrowed and, like each row of `out`, be valid for `K` vectors
+    /// The scales and the epilogue's slices must still be borrowed and, like each row of `out`, be valid for `K` vectors
     /// from element `column` on; the rows are rows of the output that was checked; `KIND` must be `self.kind()`.
     #[inline(always)]
     pub(crate) unsafe fn finish_kind<V: Vector, const KIND: u8, const R: usize, const K: usize>(
@@ -97,22 +112,30 @@ impl RawEpilogue {
         for r in 0..R {
             let (scale, bias) = (v.splat(rows.scales[r]), v.splat(rows.biases[r]));
             for k in 0..K {
+                let at = column + k * V::LANES;
                 // SAFETY: vector `k` from `column` on.
-                let x_scale = unsafe { v.load(self.x_scales.add(column + k * V::LANES)) };
-                y[r][k] = v.add(v.mul(v.mul(v.to_f32(acc[r][k]), x_scale), scale), bias);
+                let x_scale = unsafe { v.load(self.x_scales.add(at)) };
+                let mut acc = acc[r][k];
+                if KIND == ADD_AFFINE {
+                    // SAFETY: as above.
+                    let zero_points = unsafe { v.load_i32(self.zero_points.add(at)) };
+                    acc = v.add_i32(acc, v.mul_i32(zero_points, v.splat_i32(rows.sums[r])));
+                }
+                y[r][k] = v.add(v.mul(v.mul(v.to_f32(acc), x_scale), scale), bias);
             }
         }
+        let adds = KIND == ADD || KIND == ADD_AFFINE;
         for (r, y) in y.iter().enumerate() {
             let smoothing = match KIND {
                 // SAFETY: each row of the output has one.
-                ADD => v.splat(unsafe { *self.smoothing.wrapping_add(rows.first + r) }),
+                ADD | ADD_AFFINE => v.splat(unsafe { *self.smoothing.wrapping_add(rows.first + r) }),
                 _ => v.splat(1.0),
             };
             for (k, &y) in y.iter().enumerate() {
                 // SAFETY: vector `k` from `column` on, of row `r`.
                 unsafe {
                     let out = out.add(r * stride + column + k * V::LANES);
-                    v.store(if KIND == ADD { v.add(v.mul(v.load(out), smoothing), y) } else { y }, out);
+                    v.store(if adds { v.add(v.mul(v.load(out), smoothing), y) } else { y }, out);
                 }
             }
         }

@@ -17,7 +17,7 @@ pub(crate) use channels::{channel_absmax, quantize_channels};
 pub(crate) use dense::{ContextSink, DenseSink, ScoresSink};
 pub(crate) use embed::embed;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use epilogue::{ADD, MAX, STORE};
+pub(crate) use epilogue::{ADD, ADD_AFFINE, MAX, STORE};
 pub(crate) use epilogue::{OutputRows, RawEpilogue};
 pub(crate) use linear::linear_f32;
 pub(crate) use normalize::layer_norm;
@@ -100,7 +100,7 @@ pub(crate) trait Vector: Copy {
         }
     }
 
-    /// `K` vectors of a row of activations, each in [−127, 127], rounded to int8 (ties to even), in the form that
+    /// `K` vectors of a row of activations, each in [−128, 127], rounded to int8 (ties to even), in the form that
     /// [`crate::Kernels::arrange_rows`] describes.
     ///
     /// # Safety
@@ -140,11 +140,11 @@ pub(crate) trait Vector: Copy {
     /// [`crate::math::to_score`] of two vectors, in the order in which [`Vector::quads_i16`] takes them apart again.
     fn to_score(self, a: Self::F32, b: Self::F32) -> Self::I16;
 
-    /// [`crate::math::exp2_score`] of unsigned lanes.
-    fn exp2_score(self, steps: Self::I16) -> Self::I16;
+    /// [`crate::math::exp2_score`] of unsigned lanes, in the form that [`Vector::quads_i16`] takes; that of 0 is 0.
+    fn exp2_score(self, steps: Self::I16, dither: Self::I16) -> Self::I16;
 
-    /// The low bytes of four vectors of 0..=255 side by side, as [`Vector::quads`], for the lanes of the first and of
-    /// the second vector of [`Vector::to_score`].
+    /// The weights of four vectors of [`Vector::exp2_score`] side by side, as [`Vector::quads`], for the lanes of the first
+    /// and of the second vector of [`Vector::to_score`].
     fn quads_i16(self, x: [Self::I16; 4]) -> [Self::I32; 2];
 
     /// `sum` plus the four unsigned bytes of each lane.
@@ -219,6 +219,8 @@ pub(crate) trait Vector: Copy {
     fn with_bits(self, a: Self::I32) -> Self::F32;
     /// `a + b`, wrapping.
     fn add_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// The low 32 bits of `a · b`.
+    fn mul_i32(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// Bitwise and.
     fn and(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// Bitwise or.

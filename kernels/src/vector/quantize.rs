@@ -1,4 +1,4 @@
-//! Per-token symmetric int8.
+//! int8 per token: symmetric, and of GELU's results affine.
 
 use super::{Columns, Vector, each, for_columns};
 use crate::layout::{TILE, row_lanes};
@@ -38,7 +38,49 @@ unsafe fn absmax_columns<V: Vector, const K: usize>(v: V, x: *const f32, at: Col
     }
 }
 
-/// Fills `scales` and returns the inverse scales of the lanes. `GELU`: their absmax is that of GELU's results.
+/// The inverse scale and the zero point of each lane.
+struct Grids {
+    inverse: [f32; TILE],
+    /// 0 everywhere unless the grid is GELU's.
+    zero_points: [f32; TILE],
+}
+
+impl Grids {
+    /// # Safety
+    /// `K` vectors from the column on must be inside of a tile.
+    #[inline(always)]
+    unsafe fn inverse<V: Vector, const K: usize>(&self, v: V, at: Columns) -> [V::F32; K] {
+        // SAFETY: vector `k` of the group of columns.
+        each!([v.splat(0.0); K], |k| unsafe { v.load(self.inverse.as_ptr().add(at.column + k * V::LANES)) })
+    }
+
+    /// # Safety
+    /// As for [`Grids::inverse`].
+    #[inline(always)]
+    unsafe fn zero_points<V: Vector, const K: usize>(&self, v: V, at: Columns) -> [V::F32; K] {
+        // SAFETY: vector `k` of the group of columns.
+        each!([v.splat(0.0); K], |k| unsafe {
+            v.load(self.zero_points.as_ptr().add(at.column + k * V::LANES))
+        })
+    }
+}
+
+/// Fills `scales` and returns the grids of the lanes. `GELU`: of GELU's results, `absmax` are the largest values.
+#[inline(always)]
+fn grids<V: Vector, const GELU: bool>(v: V, absmax: &[f32], scales: &mut [f32]) -> Grids {
+    let inverse = scale_lanes::<V, GELU>(v, absmax, scales);
+    let mut zero_points = [0f32; TILE];
+    if GELU {
+        for (scales, zero_points) in scales.chunks_exact(V::LANES).zip(zero_points.chunks_exact_mut(V::LANES))
+        {
+            // SAFETY: each chunk has `LANES` elements.
+            unsafe { v.store(gelu_zero_point(v, v.load(scales.as_ptr())), zero_points.as_mut_ptr()) }
+        }
+    }
+    Grids { inverse, zero_points }
+}
+
+/// Fills `scales` and returns the inverse scales of the lanes. `GELU`: their absmax is half the range of GELU's results.
 #[inline(always)]
 fn scale_lanes<V: Vector, const GELU: bool>(v: V, absmax: &[f32], scales: &mut [f32]) -> [f32; TILE] {
     let mut inverse = [0f32; TILE];
@@ -47,7 +89,7 @@ fn scale_lanes<V: Vector, const GELU: bool>(v: V, absmax: &[f32], scales: &mut [
         // SAFETY: each chunk has `LANES` elements.
         unsafe {
             let absmax = v.load(absmax.as_ptr());
-            let absmax = if GELU { gelu_absmax(v, absmax) } else { absmax };
+            let absmax = if GELU { gelu_half_range(v, absmax) } else { absmax };
             let (zero, infinity) = (v.splat(0.0), v.splat(f32::INFINITY));
             let legal = |x| {
                 let finite = v.select_less(absmax, infinity, x, zero);
@@ -69,13 +111,34 @@ fn clamp<V: Vector>(v: V, x: V::F32) -> V::F32 {
 /// [`math::round_to_i8`], in the low byte; the lane is the integer plus the bits of [`math::ROUND`].
 #[inline(always)]
 pub(super) fn round<V: Vector>(v: V, x: V::F32) -> V::I32 {
-    v.to_bits(v.add(clamp(v, x), v.splat(math::ROUND)))
+    to_integer(v, clamp(v, x))
 }
 
-/// [`math::gelu_absmax`].
+/// [`round`] of what is in [−128, 127].
 #[inline(always)]
-fn gelu_absmax<V: Vector>(v: V, max: V::F32) -> V::F32 {
-    v.max(gelu(v, max), v.splat(math::GELU_HUMP))
+fn to_integer<V: Vector>(v: V, x: V::F32) -> V::I32 {
+    v.to_bits(v.add(x, v.splat(math::ROUND)))
+}
+
+/// What [`math::gelu_to_i8`] rounds, in [−128, 127].
+#[inline(always)]
+fn gelu_on_grid<V: Vector>(v: V, x: V::F32, inverse: V::F32, zero_point: V::F32) -> V::F32 {
+    v.min(v.sub(v.mul(gelu(v, x), inverse), zero_point), v.splat(127.0))
+}
+
+/// [`math::gelu_half_range`].
+#[inline(always)]
+fn gelu_half_range<V: Vector>(v: V, most: V::F32) -> V::F32 {
+    let hump = v.splat(math::GELU_HUMP);
+    v.mul(v.add(v.max(gelu(v, most), hump), hump), v.splat(0.5))
+}
+
+/// [`math::gelu_zero_point`], as a float.
+#[inline(always)]
+fn gelu_zero_point<V: Vector>(v: V, scale: V::F32) -> V::F32 {
+    let (below, magic) =
+        (v.min(v.div(v.splat(math::GELU_HUMP), scale), v.splat(127.0)), v.splat(math::ROUND));
+    v.sub(v.splat(127.0), v.sub(v.add(below, magic), magic))
 }
 
 /// [`math::gelu`].
@@ -120,42 +183,42 @@ pub(crate) fn quantize_gelu_quads<V: Vector>(v: V, operands: QuantizeQuadsOperan
 #[inline(always)]
 fn quantize<V: Vector, const QUADS: bool, const GELU: bool>(v: V, operands: QuantizeOperands<'_, QUADS>) {
     let QuantizeOperands { x, absmax, out, scales, lanes, .. } = operands;
-    let inverse = scale_lanes::<V, GELU>(v, absmax, scales);
+    let grids = grids::<V, GELU>(v, absmax, scales);
     let rows = x.len() / lanes.get();
     for_columns!(V, lanes.get(), 4, |column, K| {
         let at = Columns { rows, lanes: lanes.get(), column };
-        let (x, inverse, out) = (x.as_ptr(), inverse.as_ptr(), out.as_mut_ptr());
-        // SAFETY: `x` has `rows` rows of `lanes` elements and `inverse` has one. For quads, `out` has as many bytes, and the
+        let (x, out) = (x.as_ptr(), out.as_mut_ptr());
+        // SAFETY: `x` has `rows` rows of `lanes` elements and each array of `grids` has one. For quads, `out` has as many bytes, and the
         // rows are a multiple of 4; else it has rows of `row_lanes(lanes)`, and three vectors are all of 48 lanes.
         unsafe {
             if QUADS {
-                quads_columns::<V, K, GELU>(v, x, inverse, at, out);
+                quads_columns::<V, K, GELU>(v, x, &grids, at, out);
             } else {
-                rows_columns::<V, K, GELU>(v, x, inverse, at, out);
+                rows_columns::<V, K, GELU>(v, x, &grids, at, out);
             }
         }
     });
 }
 
 /// # Safety
-/// `x` must be valid for the rows, `out` for rows of [`row_lanes`] and `inverse` for one row, `K` vectors from the column
-/// on; of `out` four vectors if `K` is 3.
+/// `x` must be valid for the rows and `out` for rows of [`row_lanes`], `K` vectors from the column on, which is one of a
+/// tile; of `out` four vectors if `K` is 3.
 #[inline(always)]
 unsafe fn rows_columns<V: Vector, const K: usize, const GELU: bool>(
     v: V,
     x: *const f32,
-    inverse: *const f32,
+    grids: &Grids,
     at: Columns,
     out: *mut i8,
 ) {
-    // SAFETY: vector `k` of the group of columns.
-    let inverse = each!([v.splat(0.0); K], |k| unsafe { v.load(inverse.add(at.column + k * V::LANES)) });
+    // SAFETY: the caller's promise.
+    let (inverse, zero_points) = unsafe { (grids.inverse::<V, K>(v, at), grids.zero_points::<V, K>(v, at)) };
     for row in 0..at.rows {
         let start = at.at(row);
         let scaled = each!([v.splat(0.0); K], |k| {
             // SAFETY: as above.
             let x = unsafe { v.load(x.add(start + k * V::LANES)) };
-            clamp(v, v.mul(if GELU { gelu(v, x) } else { x }, inverse[k]))
+            if GELU { gelu_on_grid(v, x, inverse[k], zero_points[k]) } else { clamp(v, v.mul(x, inverse[k])) }
         });
         // SAFETY: as above.
         unsafe { v.store_row(scaled, out.add(row * row_lanes(at.lanes) + at.column)) }
@@ -163,24 +226,31 @@ unsafe fn rows_columns<V: Vector, const K: usize, const GELU: bool>(
 }
 
 /// # Safety
-/// `x` and `out` must be valid for the rows, a multiple of 4, and `inverse` for one row, `K` vectors from the column on.
+/// `x` and `out` must be valid for the rows, a multiple of 4, `K` vectors from the column on, which is one of a tile.
 #[inline(always)]
 unsafe fn quads_columns<V: Vector, const K: usize, const GELU: bool>(
     v: V,
     x: *const f32,
-    inverse: *const f32,
+    grids: &Grids,
     at: Columns,
     out: *mut i8,
 ) {
-    // SAFETY: vector `k` of the group of columns.
-    let inverse = each!([v.splat(0.0); K], |k| unsafe { v.load(inverse.add(at.column + k * V::LANES)) });
+    // SAFETY: the caller's promise.
+    let (inverse, zero_points) = unsafe { (grids.inverse::<V, K>(v, at), grids.zero_points::<V, K>(v, at)) };
     for row in (0..at.rows).step_by(4) {
-        for (k, &inverse) in inverse.iter().enumerate() {
+        for (k, (&inverse, &zero_point)) in inverse.iter().zip(&zero_points).enumerate() {
             let column = k * V::LANES;
             // SAFETY: as above; four rows from `row` on.
             let load = |i| unsafe { v.load(x.add(at.at(row + i) + column)) };
-            let value = |i| if GELU { gelu(v, load(i)) } else { load(i) };
-            let quads = v.quads(each!([v.splat_i32(0); 4], |i| round(v, v.mul(value(i), inverse))));
+            let rounded = |i| {
+                let x = load(i);
+                if GELU {
+                    to_integer(v, gelu_on_grid(v, x, inverse, zero_point))
+                } else {
+                    round(v, v.mul(x, inverse))
+                }
+            };
+            let quads = v.quads(each!([v.splat_i32(0); 4], |i| rounded(i)));
             // SAFETY: 4 rows of bytes hold `lanes` quads.
             unsafe { v.store_i32(quads, out.add(row * at.lanes + 4 * (at.column + column)).cast()) }
         }

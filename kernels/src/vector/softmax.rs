@@ -2,6 +2,7 @@
 
 use super::{Vector, each};
 use crate::layout::score_lanes;
+use crate::math::DITHER;
 use crate::operands::SoftmaxOperands;
 
 /// See [`crate::Kernels::softmax`].
@@ -61,7 +62,7 @@ unsafe fn columns<V: Vector, const K: usize>(
                 let weights = each!([v.splat_i16(0); 4], |i| {
                     if key + i < at.keys {
                         let score = v.load_i16(scores.add((key + i) * wide + column));
-                        v.exp2_score(v.sub_i16(max, score))
+                        v.exp2_score(v.sub_i16(max, score), v.splat_i16(DITHER[i] as i16))
                     } else {
                         v.splat_i16(0)
                     }

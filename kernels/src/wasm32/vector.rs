@@ -79,7 +79,7 @@ impl Vector for Simd128 {
     }
 
     #[inline(always)]
-    fn exp2_score(self, steps: v128) -> v128 {
+    fn exp2_score(self, steps: v128, dither: v128) -> v128 {
         let [c0, c1, c2] = MANTISSA.map(|c| i16x8_splat(c as i16));
         let r = v128_and(steps, i16x8_splat(31));
         let mantissa = i16x8_sub(c0, i16x8_mul(r, i16x8_sub(c1, i16x8_mul(r, c2))));
@@ -92,7 +92,7 @@ impl Vector for Simd128 {
         let (low, high) = (u32x4_extmul_low_u16x8(mantissa, power), u32x4_extmul_high_u16x8(mantissa, power));
         // The high halves.
         let shifted = i16x8_shuffle::<1, 3, 5, 7, 9, 11, 13, 15>(low, high);
-        u16x8_shr(i16x8_add(shifted, i16x8_splat(64)), 7)
+        u16x8_shr(i16x8_add(shifted, dither), 7)
     }
 
     #[inline(always)]
@@ -157,6 +157,7 @@ impl Vector for Simd128 {
         fn abs(a) = f32x4_abs;
         fn to_f32(a) = f32x4_convert_i32x4;
         fn add_i32(a, b) = i32x4_add;
+        fn mul_i32(a, b) = i32x4_mul;
         fn sub_i16(a, b) = i16x8_sub;
         fn max_i16(a, b) = i16x8_max;
         fn and(a, b) = v128_and;

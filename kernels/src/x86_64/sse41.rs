@@ -167,7 +167,7 @@ impl Vector for Sse41 {
     }
 
     #[inline(always)]
-    fn exp2_score(self, steps: __m128i) -> __m128i {
+    fn exp2_score(self, steps: __m128i, dither: __m128i) -> __m128i {
         // SAFETY: as in `to_score`.
         unsafe {
             let [c0, c1, c2] = MANTISSA.map(|c| _mm_set1_epi16(c as i16));
@@ -180,7 +180,7 @@ impl Vector for Sse41 {
             let index = _mm_add_epi16(_mm_mullo_epi16(octaves, _mm_set1_epi16(0x101)), _mm_set1_epi16(8));
             let powers = _mm_setr_epi8(-128, 64, 32, 16, 8, 4, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0);
             let power = _mm_shuffle_epi8(powers, index);
-            _mm_mulhrs_epi16(_mm_mulhi_epu16(mantissa, power), _mm_set1_epi16(256))
+            _mm_srli_epi16::<7>(_mm_add_epi16(_mm_mulhi_epu16(mantissa, power), dither))
         }
     }
 
@@ -256,6 +256,7 @@ impl Vector for Sse41 {
         fn to_bits(a: __m128) -> __m128i = _mm_castps_si128;
         fn with_bits(a: __m128i) -> __m128 = _mm_castsi128_ps;
         fn add_i32(a: __m128i, b: __m128i) -> __m128i = _mm_add_epi32;
+        fn mul_i32(a: __m128i, b: __m128i) -> __m128i = _mm_mullo_epi32;
         fn splat_i16(x: i16) -> __m128i = _mm_set1_epi16;
         fn sub_i16(a: __m128i, b: __m128i) -> __m128i = _mm_sub_epi16;
         fn max_i16(a: __m128i, b: __m128i) -> __m128i = _mm_max_epi16;

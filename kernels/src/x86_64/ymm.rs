@@ -93,7 +93,7 @@ macro_rules! ymm_vector {
             }
 
             #[inline(always)]
-            fn exp2_score(self, steps: __m256i) -> __m256i {
+            fn exp2_score(self, steps: __m256i, dither: __m256i) -> __m256i {
                 // SAFETY: as in `to_score`.
                 unsafe {
                     let [c0, c1, c2] = $crate::math::MANTISSA.map(|c| _mm256_set1_epi16(c as i16));
@@ -109,7 +109,7 @@ macro_rules! ymm_vector {
                     );
                     let powers = _mm_setr_epi8(-128, 64, 32, 16, 8, 4, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0);
                     let power = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(powers), index);
-                    _mm256_mulhrs_epi16(_mm256_mulhi_epu16(mantissa, power), _mm256_set1_epi16(256))
+                    _mm256_srli_epi16::<7>(_mm256_add_epi16(_mm256_mulhi_epu16(mantissa, power), dither))
                 }
             }
 
@@ -191,6 +191,7 @@ macro_rules! ymm_vector {
                 fn to_bits(a: __m256) -> __m256i = _mm256_castps_si256;
                 fn with_bits(a: __m256i) -> __m256 = _mm256_castsi256_ps;
                 fn add_i32(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi32;
+                fn mul_i32(a: __m256i, b: __m256i) -> __m256i = _mm256_mullo_epi32;
                 fn splat_i16(x: i16) -> __m256i = _mm256_set1_epi16;
                 fn sub_i16(a: __m256i, b: __m256i) -> __m256i = _mm256_sub_epi16;
                 fn max_i16(a: __m256i, b: __m256i) -> __m256i = _mm256_max_epi16;

@@ -124,13 +124,15 @@ fn check(
     for strips in [0..rows / 4, first..last] {
         let before = random.floats(4 * strips.len() * lanes, Floats::Bell(1.0));
         let smoothing = random.floats(4 * strips.len(), Floats::Bell(4.0));
+        let zero_points = random.many(lanes, |r| r.below(128) as i32);
         let both = [&Scalar as &dyn Kernels, kernels].map(|kernels| {
             let mut results = Vec::new();
-            for form in 0..3 {
+            for form in 0..4 {
                 let (mut out, mut max) = (before.clone(), vec![0.25; lanes]);
                 let epilogue = match form {
                     0 => Epilogue::Store,
                     1 => Epilogue::Add { smoothing: &smoothing },
+                    2 => Epilogue::AddAffine { smoothing: &smoothing, zero_points: &zero_points },
                     _ => Epilogue::Max { max: &mut max },
                 };
                 run(kernels, strips.clone(), &x_scales, epilogue, &mut out);
@@ -140,7 +142,7 @@ fn check(
         });
         let [expected, got] = &both;
         for (form, (expected, got)) in expected.iter().zip(got).enumerate() {
-            let case = (case, &strips, ["store", "add", "max"][form]);
+            let case = (case, &strips, ["store", "add", "add affine", "max"][form]);
             assert_same_bits(&expected.0, &got.0, &case);
             assert_same_bits(&expected.1, &got.1, &(case, "the largest"));
         }

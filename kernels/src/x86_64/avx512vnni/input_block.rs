@@ -11,7 +11,7 @@ use super::super::index::block_rows;
 use super::Avx512Vnni;
 use crate::matrix::InputBlock;
 use crate::operands::{InputBlockOperands, Lanes};
-use crate::vector::{ADD, MAX, OutputRows, RawEpilogue, STORE};
+use crate::vector::{ADD, ADD_AFFINE, MAX, OutputRows, RawEpilogue, STORE};
 
 /// Rows whose sums wait in the buffer: 16 KiB for 64 lanes.
 const CHUNK: usize = 64;
@@ -28,15 +28,19 @@ pub(super) fn input_block(v: Avx512Vnni, mut operands: InputBlockOperands<'_>) {
         match (lanes, epilogue.kind()) {
             (Lanes::L64, STORE) => rows::<4, 2, 8, STORE>(v, matrix, range, x, epilogue, out),
             (Lanes::L64, ADD) => rows::<4, 2, 8, ADD>(v, matrix, range, x, epilogue, out),
+            (Lanes::L64, ADD_AFFINE) => rows::<4, 2, 8, ADD_AFFINE>(v, matrix, range, x, epilogue, out),
             (Lanes::L64, _) => rows::<4, 2, 8, MAX>(v, matrix, range, x, epilogue, out),
             (Lanes::L48, STORE) => rows::<3, 2, 6, STORE>(v, matrix, range, x, epilogue, out),
             (Lanes::L48, ADD) => rows::<3, 2, 6, ADD>(v, matrix, range, x, epilogue, out),
+            (Lanes::L48, ADD_AFFINE) => rows::<3, 2, 6, ADD_AFFINE>(v, matrix, range, x, epilogue, out),
             (Lanes::L48, _) => rows::<3, 2, 6, MAX>(v, matrix, range, x, epilogue, out),
             (Lanes::L32, STORE) => rows::<2, 4, 7, STORE>(v, matrix, range, x, epilogue, out),
             (Lanes::L32, ADD) => rows::<2, 4, 7, ADD>(v, matrix, range, x, epilogue, out),
+            (Lanes::L32, ADD_AFFINE) => rows::<2, 4, 7, ADD_AFFINE>(v, matrix, range, x, epilogue, out),
             (Lanes::L32, _) => rows::<2, 4, 7, MAX>(v, matrix, range, x, epilogue, out),
             (Lanes::L16, STORE) => rows::<1, 4, 6, STORE>(v, matrix, range, x, epilogue, out),
             (Lanes::L16, ADD) => rows::<1, 4, 6, ADD>(v, matrix, range, x, epilogue, out),
+            (Lanes::L16, ADD_AFFINE) => rows::<1, 4, 6, ADD_AFFINE>(v, matrix, range, x, epilogue, out),
             (Lanes::L16, _) => rows::<1, 4, 6, MAX>(v, matrix, range, x, epilogue, out),
         }
     }
@@ -81,13 +85,14 @@ unsafe fn rows<const K: usize, const SETS: usize, const SHIFT: u32, const KIND: 
             }
         }
         for (row, acc) in chunk.clone().step_by(2).zip(waiting.as_chunks().0) {
-            // SAFETY: a validated matrix has a scale and a bias for each row; the rows' number is even. The caller
+            // SAFETY: a validated matrix has a scale, a bias and a sum for each row; the rows' number is even. The caller
             // vouches for the rest.
             unsafe {
                 let rows: OutputRows<2> = OutputRows {
                     first: row,
                     scales: *matrix.scales().as_ptr().add(row).cast(),
                     biases: *matrix.biases().as_ptr().add(row).cast(),
+                    sums: *matrix.row_sums().as_ptr().add(row).cast(),
                 };
                 epilogue.finish_kind::<_, KIND, 2, K>(
                     v,

@@ -17,7 +17,7 @@ use super::Avx512Vnni;
 use crate::layout::row_lanes;
 use crate::matrix::OutputBlock;
 use crate::operands::{Lanes, OutputBlockOperands};
-use crate::vector::{ADD, MAX, OutputRows, RawEpilogue, STORE};
+use crate::vector::{ADD, ADD_AFFINE, MAX, OutputRows, RawEpilogue, STORE};
 
 /// See [`crate::Kernels::output_block`].
 pub(super) fn output_block(v: Avx512Vnni, mut operands: OutputBlockOperands<'_>) {
@@ -31,15 +31,19 @@ pub(super) fn output_block(v: Avx512Vnni, mut operands: OutputBlockOperands<'_>)
         match (lanes, epilogue.kind()) {
             (Lanes::L64, STORE) => strips::<64, STORE>(v, matrix, range, x, epilogue, out),
             (Lanes::L64, ADD) => strips::<64, ADD>(v, matrix, range, x, epilogue, out),
+            (Lanes::L64, ADD_AFFINE) => strips::<64, ADD_AFFINE>(v, matrix, range, x, epilogue, out),
             (Lanes::L64, _) => strips::<64, MAX>(v, matrix, range, x, epilogue, out),
             (Lanes::L48, STORE) => strips::<48, STORE>(v, matrix, range, x, epilogue, out),
             (Lanes::L48, ADD) => strips::<48, ADD>(v, matrix, range, x, epilogue, out),
+            (Lanes::L48, ADD_AFFINE) => strips::<48, ADD_AFFINE>(v, matrix, range, x, epilogue, out),
             (Lanes::L48, _) => strips::<48, MAX>(v, matrix, range, x, epilogue, out),
             (Lanes::L32, STORE) => strips::<32, STORE>(v, matrix, range, x, epilogue, out),
             (Lanes::L32, ADD) => strips::<32, ADD>(v, matrix, range, x, epilogue, out),
+            (Lanes::L32, ADD_AFFINE) => strips::<32, ADD_AFFINE>(v, matrix, range, x, epilogue, out),
             (Lanes::L32, _) => strips::<32, MAX>(v, matrix, range, x, epilogue, out),
             (Lanes::L16, STORE) => strips::<16, STORE>(v, matrix, range, x, epilogue, out),
             (Lanes::L16, ADD) => strips::<16, ADD>(v, matrix, range, x, epilogue, out),
+            (Lanes::L16, ADD_AFFINE) => strips::<16, ADD_AFFINE>(v, matrix, range, x, epilogue, out),
             (Lanes::L16, _) => strips::<16, MAX>(v, matrix, range, x, epilogue, out),
         }
     }
@@ -79,8 +83,9 @@ unsafe fn strips<const LANES: usize, const KIND: u8>(
                 first: 4 * strip,
                 scales: of_strip(matrix.scales().as_ptr()),
                 biases: of_strip(matrix.biases().as_ptr()),
+                sums: *matrix.row_sums().as_ptr().add(4 * strip).cast(),
             };
-            let acc = multiply::<LANES>(tiles, x, &*matrix.row_sums().as_ptr().add(4 * strip).cast());
+            let acc = multiply::<LANES>(tiles, x, &rows.sums);
             let out = out.add(4 * i * LANES);
             match LANES {
                 64 => epilogue.finish_kind::<_, KIND, 4, 4>(v, acc, 0, &rows, out, LANES),

@@ -111,8 +111,9 @@ impl Vector for Avx512Vnni {
         }
     }
 
+    /// The weight is in the high byte; the low one is anything.
     #[inline(always)]
-    fn exp2_score(self, steps: __m512i) -> __m512i {
+    fn exp2_score(self, steps: __m512i, dither: __m512i) -> __m512i {
         // SAFETY: as in `to_score`.
         unsafe {
             let [c0, c1, c2] = MANTISSA.map(|c| _mm512_set1_epi16(c as i16));
@@ -121,8 +122,7 @@ impl Vector for Avx512Vnni {
             let mantissa = _mm512_sub_epi16(c0, _mm512_mullo_epi16(r, slope));
             // A count of 16 and more gives 0.
             let octaves = _mm512_srli_epi16::<5>(steps);
-            let shifted = _mm512_srlv_epi16(_mm512_srli_epi16::<1>(mantissa), octaves);
-            _mm512_mulhrs_epi16(shifted, _mm512_set1_epi16(256))
+            _mm512_add_epi16(_mm512_srlv_epi16(mantissa, octaves), _mm512_slli_epi16::<1>(dither))
         }
     }
 
@@ -130,8 +130,10 @@ impl Vector for Avx512Vnni {
     fn quads_i16(self, [a, b, c, d]: [__m512i; 4]) -> [__m512i; 2] {
         // SAFETY: as in `to_score`.
         unsafe {
-            let ab = _mm512_or_si512(a, _mm512_slli_epi16::<8>(b));
-            let cd = _mm512_or_si512(c, _mm512_slli_epi16::<8>(d));
+            // The high bytes of both: (b & mask) | (a >> 8).
+            let high = _mm512_set1_epi16(0xff00_u16 as i16);
+            let both = |a, b| _mm512_ternarylogic_epi32::<0b1111_1000>(_mm512_srli_epi16::<8>(a), b, high);
+            let (ab, cd) = (both(a, b), both(c, d));
             [_mm512_unpacklo_epi16(ab, cd), _mm512_unpackhi_epi16(ab, cd)]
         }
     }
@@ -211,6 +213,7 @@ impl Vector for Avx512Vnni {
         fn to_bits(a: __m512) -> __m512i = _mm512_castps_si512;
         fn with_bits(a: __m512i) -> __m512 = _mm512_castsi512_ps;
         fn add_i32(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi32;
+        fn mul_i32(a: __m512i, b: __m512i) -> __m512i = _mm512_mullo_epi32;
         fn splat_i16(x: i16) -> __m512i = _mm512_set1_epi16;
         fn sub_i16(a: __m512i, b: __m512i) -> __m512i = _mm512_sub_epi16;
         fn max_i16(a: __m512i, b: __m512i) -> __m512i = _mm512_max_epi16;

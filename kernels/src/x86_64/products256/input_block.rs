@@ -76,12 +76,13 @@ unsafe fn columns<D: Dot, const K: usize>(
         }
     }
     for (i, (row, acc)) in chunk.zip(waiting).enumerate() {
-        // SAFETY: a validated matrix has a scale and a bias for each row. The caller vouches for the rest.
+        // SAFETY: a validated matrix has a scale, a bias and a sum for each row. The caller vouches for the rest.
         unsafe {
             let rows = OutputRows {
                 first: row,
                 scales: [*matrix.scales().as_ptr().add(row)],
                 biases: [*matrix.biases().as_ptr().add(row)],
+                sums: [*matrix.row_sums().as_ptr().add(row)],
             };
             epilogue.finish(d, [acc], column, &rows, out.add(i * lanes), lanes);
         }

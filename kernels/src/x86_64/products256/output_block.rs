@@ -42,11 +42,11 @@ pub(in super::super) fn strips<D: Dot, const LANES: usize, const SHIFT: u32>(
                 tiles: *pointers as usize..*pointers.add(1) as usize,
                 deltas: matrix.deltas().as_ptr(),
                 weights: matrix.weights().as_ptr(),
-                sums: *matrix.row_sums().as_ptr().add(4 * strip).cast(),
                 rows: OutputRows {
                     first: 4 * strip,
                     scales: *matrix.scales().as_ptr().add(4 * strip).cast(),
                     biases: *matrix.biases().as_ptr().add(4 * strip).cast(),
+                    sums: *matrix.row_sums().as_ptr().add(4 * strip).cast(),
                 },
             }
         };
@@ -66,7 +66,6 @@ struct Strip {
     tiles: Range<usize>,
     deltas: *const u8,
     weights: *const i8,
-    sums: [i32; 4],
     rows: OutputRows<4>,
 }
 
@@ -123,7 +122,7 @@ impl Strip {
         pairs: bool,
     ) -> [[D::I32; 2]; 4] {
         let mut acc = [[d.splat_i32(0); 2]; 4];
-        for (acc, sum) in acc.iter_mut().zip(self.sums) {
+        for (acc, sum) in acc.iter_mut().zip(self.rows.sums) {
             // In one block only if there are two parts: they meet the row's weights once.
             let start = d.splat_i32(sum.wrapping_mul(D::SIGNED_START));
             *acc = if pairs { [d.first_block(start); 2] } else { [start; 2] };

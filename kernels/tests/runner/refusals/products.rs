@@ -17,7 +17,7 @@ const COLS: usize = 12;
 pub fn calls(lanes: usize) -> Vec<Call> {
     let mut calls = vec![arrange_rows(lanes)];
     for by_output in [true, false] {
-        for epilogue in ["store", "add", "max"] {
+        for epilogue in ["store", "add", "factors of add affine", "zero points of add affine", "max"] {
             calls.push(product(lanes, by_output, epilogue));
         }
     }
@@ -47,7 +47,7 @@ fn product(lanes: usize, by_output: bool, epilogue: &'static str) -> Call {
     // What the epilogue takes for some strips.
     let extra = move |strips: usize| match epilogue {
         "store" => 0,
-        "add" => 4 * strips,
+        "add" | "factors of add affine" => 4 * strips,
         _ => lanes,
     };
     let sizes = vec![
@@ -66,9 +66,15 @@ fn product(lanes: usize, by_output: bool, epilogue: &'static str) -> Call {
         let (x, x_scales) = (vec![1i8; sizes[2]], vec![1.0; sizes[3]]);
         let (mut extra, mut out) = (vec![7.0; sizes[4]], vec![7.0; sizes[5]]);
         let strips = sizes[0]..sizes[1];
+        let (factors, points) = (vec![1.0; 4 * strips.len().min(ROWS)], vec![1; extra.len()]);
+        let points_of_lanes = vec![1; sizes[3]];
         let form = match epilogue {
             "store" => Epilogue::Store,
             "add" => Epilogue::Add { smoothing: &extra },
+            "factors of add affine" => {
+                Epilogue::AddAffine { smoothing: &extra, zero_points: &points_of_lanes }
+            }
+            "zero points of add affine" => Epilogue::AddAffine { smoothing: &factors, zero_points: &points },
             _ => Epilogue::Max { max: &mut extra },
         };
         let result = match &matrix {
