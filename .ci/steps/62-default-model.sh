@@ -16,4 +16,4 @@ done
 find "$scratch/work" -type f -printf '%P %T@\n' | sort >"$scratch/before"
 make >"$scratch/second" 2>>"$scratch/log"
 find "$scratch/work" -type f -printf '%P %T@\n' | sort | diff "$scratch/before" - || fail "a second run made something anew"
-[ "$(grep -c ': is there$' "$scratch/second")" = 5 ] || fail "a second run did not find its five stages"
+[ "$(grep -c ': is there$' "$scratch/second")" = 6 ] || fail "a second run did not find its six stages"

@@ -138,7 +138,7 @@ impl Model {
     /// >>> for [answer] in model.answer_many(["When was it built?", "How high is it?"], context):
     /// ...     print(answer.text)
     /// 1862
-    /// 31 metres high
+    /// 31 metres
     #[pyo3(signature = (questions, contexts, top_k=Count::new(1), *, sessions=None, return_exceptions=false,
         max_answer_len=Count::new(30), n_best=Count::new(20), null_threshold=None, max_query_length=None,
         doc_stride=None, max_seq_len=None),
