@@ -5,9 +5,9 @@
 >>> context = "The tower 🗼 was built in 1862 and stands 31 metres high."
 >>> [answer] = model.answer("How high is the tower?", context)
 >>> answer.text, answer.start, answer.end
-('31 metres high', 41, 55)
+('31 metres', 41, 50)
 >>> context[answer.start:answer.end]
-'31 metres high'
+'31 metres'
 """
 
 from ._answer import Answer, DocumentAnswer
