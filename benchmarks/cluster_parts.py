@@ -10,25 +10,26 @@ import time
 from pathlib import Path
 
 
-def files(folder, rows):
-    """The files of the first so many rows."""
-    return sorted(Path(folder).glob("*.parquet"))[: -(-rows // 250)]
+def tables(folder, rows):
+    """The rows as tables of 250."""
+    import pyarrow.parquet
+
+    names = sorted(Path(folder).glob("*.parquet"))[: rows // 250]
+    return [pyarrow.parquet.read_table(name) for name in names]
 
 
 def stream(folder, rows, each=lambda: None):
-    """The rows as a stream of batches, of which one is in memory at a time; `each` is called before every file."""
+    """The rows, which are in memory already, as a stream of batches of 250; `each` is called before every batch."""
     import pyarrow
-    import pyarrow.parquet
 
-    names = files(folder, rows)
-    schema = pyarrow.parquet.read_schema(names[0])
+    parts = tables(folder, rows)
 
     def batches():
-        for name in names:
+        for part in parts:
             each()
-            yield from pyarrow.parquet.ParquetFile(name).iter_batches()
+            yield from part.to_batches()
 
-    return pyarrow.RecordBatchReader.from_batches(schema, batches())
+    return pyarrow.RecordBatchReader.from_batches(parts[0].schema, batches())
 
 
 def private():
@@ -59,7 +60,7 @@ def answer_batch(folder, rows, workers):
     answers = model.answer_batch(source)
     seconds = time.perf_counter() - begin
     assert len(answers) == rows
-    # Reading the first file sets Arrow's allocator up.
+    # The first batch sets allocators up.
     return {"seconds": seconds, "second_mb": samples[1], "last_mb": private(), "most_mb": max(samples)}
 
 
@@ -101,19 +102,13 @@ def ray(folder, rows, workers):
 
     def job(rows):
         begin = time.perf_counter()
-        dataset = ray.data.from_arrow([batch for batch in _tables(folder, rows)])
+        dataset = ray.data.from_arrow(tables(folder, rows))
         answers = blockspan.ray.answer(dataset, keep=["id"], workers=workers, batch_size=250)
         count = sum(table.num_rows for table in answers.iter_batches(batch_format="pyarrow", batch_size=None))
         assert count == rows
         return time.perf_counter() - begin
 
     return {"start": start, "quarter": job(rows // 4), "all": job(rows)}
-
-
-def _tables(folder, rows):
-    import pyarrow.parquet
-
-    return [pyarrow.parquet.read_table(name) for name in files(folder, rows)]
 
 
 def spark(folder, rows, workers):
@@ -135,7 +130,7 @@ def spark(folder, rows, workers):
 
     def job(rows):
         begin = time.perf_counter()
-        frame = session.read.parquet(*map(str, files(folder, rows)))
+        frame = session.read.parquet(*map(str, sorted(Path(folder).glob("*.parquet"))[: rows // 250]))
         table = blockspan.spark.answer(frame, keep=["id"]).toArrow()
         assert table.num_rows == rows
         return time.perf_counter() - begin
