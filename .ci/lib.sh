@@ -19,3 +19,14 @@ install_packages() {
   persist apt-get -qq update
   DEBIAN_FRONTEND=noninteractive persist apt-get -qq -y --no-install-recommends install "$@" >/dev/null
 }
+
+# An MPI, and what the crate `mpi` needs to be built: bindgen takes gcc's own headers, for want of clang's.
+install_mpi() {
+  local missing=()
+  command -v mpirun >/dev/null || missing+=(openmpi-bin)
+  command -v mpicc >/dev/null || missing+=(libopenmpi-dev)
+  ls /usr/lib/*/libclang-*.so* /usr/lib/llvm-*/lib/libclang*.so* >/dev/null 2>&1 || missing+=(libclang1-14)
+  [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
+  BINDGEN_EXTRA_CLANG_ARGS="-I$(gcc -print-file-name=include)"
+  export BINDGEN_EXTRA_CLANG_ARGS
+}

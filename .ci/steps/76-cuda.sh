@@ -1,7 +1,9 @@
-# The trainer, and candle's side of CUDA that it is built with, type-check with --features cuda. That needs no toolkit and
-# no GPU: a stand-in for NVIDIA's compiler leaves candle's kernels empty, and nothing is linked or run. The kernels are
-# another project's and change with its version only; .ci/cuda-kernels.sh compiles them, and says here which it compiled.
+# The trainer, and candle's side of CUDA that it is built with, type-check with its optional features: nccl, which holds cuda,
+# and mpi. That needs no toolkit and no GPU: a stand-in for NVIDIA's compiler leaves candle's kernels empty, and nothing is
+# linked or run. The kernels are another project's and change with its version only; .ci/cuda-kernels.sh compiles them, and
+# says here which it compiled.
 . .ci/lib.sh
+install_mpi
 
 KERNELS_COMPILED=0.11.1 # with CUDA 13.0
 
@@ -34,4 +36,4 @@ trap forget EXIT
 
 export NVCC=$toolkit/bin/nvcc CUDA_HOME=$toolkit CUDA_COMPUTE_CAP=80 CUDARC_CUDA_VERSION=13000
 export CUDA_PATH=$CUDA_HOME CUDA_ROOT=$CUDA_HOME CUDA_TOOLKIT_ROOT_DIR=$CUDA_HOME
-cargo clippy --locked --release --quiet -p blockspan-trainer --all-targets --features cuda -- -D warnings
+cargo clippy --locked --release --quiet -p blockspan-trainer --all-targets --features nccl,mpi -- -D warnings

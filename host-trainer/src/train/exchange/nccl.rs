@@ -85,7 +85,7 @@ impl Exchange for Nccl {
                 [one] => one.clone(),
                 more => Tensor::cat(more, 0)?,
             };
-            **tensor = sum.reshape(tensor.shape())?;
+            *tensor = sum.reshape(tensor.shape())?;
         }
         Ok(())
     }
