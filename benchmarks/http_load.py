@@ -1,6 +1,7 @@
 """Clients of `blockspan serve` for benchmarks/serve.py: those that measure, and those that misbehave. Loopback only."""
 
 import json
+import os
 import random
 import resource
 import selectors
@@ -83,9 +84,11 @@ class Tally:
         return self.right / max(self.ended - self.began, 1e-9)
 
 
-def closed_loop(port: int, pairs: list[tuple[bytes, bytes]], connections: int, count: int, seconds: float) -> Tally:
-    """Asks on so many connections, each a next question as soon as it has an answer, until `count` were asked or the
-    time is over. Every answer is compared with the one that belongs to its question."""
+def closed_loop(
+    port: int, pairs: list[tuple[bytes, bytes]], connections: int, count: int, seconds: float, stop=None
+) -> Tally:
+    """Asks on so many connections, each a next question as soon as it has an answer, until `count` were asked, the time
+    is over or `stop` is set. Every answer is compared with the one that belongs to its question."""
     tally = Tally()
     selector = selectors.DefaultSelector()
     dice = random.Random(connections)
@@ -124,7 +127,7 @@ def closed_loop(port: int, pairs: list[tuple[bytes, bytes]], connections: int, c
                 tally.right += 1
             else:
                 tally.wrong += 1
-            if asked < count and time.perf_counter() < end:
+            if asked < count and time.perf_counter() < end and not (stop and stop.is_set()):
                 selector.modify(connection, selectors.EVENT_READ, ask(connection))
             else:
                 selector.unregister(connection)
@@ -133,11 +136,12 @@ def closed_loop(port: int, pairs: list[tuple[bytes, bytes]], connections: int, c
     return tally
 
 
-def open_loop(port: int, pairs: list[tuple[bytes, bytes]], rate: float, seconds: float) -> list[float]:
-    """Asks at a steady rate, at moments that no answer delays; returns the seconds from each such moment to its answer.
-    A question whose moment comes while all connections wait gets another connection, at most 256."""
+def open_loop(port: int, pairs: list[tuple[bytes, bytes]], rate: float, seconds: float, seed: int = 1) -> list[float]:
+    """Asks at a steady rate, at moments that no answer delays and that `seed` alone decides; returns the seconds from each
+    such moment to its answer. A question whose moment comes while all connections wait gets another connection, at most
+    256."""
     selector = selectors.DefaultSelector()
-    dice = random.Random(1)
+    dice = random.Random(seed)
     free: list[socket.socket] = []
     times: list[float] = []
     opened = 0
@@ -177,42 +181,95 @@ def open_loop(port: int, pairs: list[tuple[bytes, bytes]], rate: float, seconds:
 
 HEAD = b"POST /v1/answer HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 HUGE = 8 << 20
+KINDS = ["slow", "half-open", "garbage", "huge"]
 
 
-def misbehave(port: int, kind: str, count: int, at_once: int, seconds: float) -> int:
-    """`count` clients of a kind, `at_once` at a time; returns how many had their time. `slow` sends a byte a second,
-    `huge` sends more than is taken, `half-open` begins a request and says no more, `garbage` sends what is no HTTP."""
+def misbehave(port: int, kind: str, count: int, seconds: float, stop=None) -> int:
+    """`count` clients of a kind, spread over `seconds`; more of them until `stop` is set. Returns how many there were.
+
+    `slow` sends a byte a second, `half-open` begins a request and says no more, `garbage` sends what is no HTTP, `huge`
+    sends 8 MiB, which is more than is taken. They come in groups of 50. The slow and the half-open stay as long as they are
+    let. All yield the processor to the server, as if they came from other machines."""
+    os.nice(19)
     dice = random.Random(kind)
+    group = min(50, count)
+    begin = time.monotonic()
+    open_: list[socket.socket] = []
     done = 0
-    end = time.monotonic() + seconds
-    while done < count and time.monotonic() < end:
-        group: list[socket.socket] = []
-        for _ in range(min(at_once, count - done)):
+    while done < count or (stop and not stop.is_set()):
+        due = begin + seconds * done / count
+        while time.monotonic() < due:
+            open_ = [connection for connection in open_ if nudge(connection, kind)]
+            time.sleep(max(0.0, min(1.0, due - time.monotonic())))
+        clients = []
+        for _ in range(group):
             try:
-                group.append(connect(port))
+                clients.append(connect(port))
             except OSError:
                 continue
-        for connection in group:
-            connection.settimeout(2)
-            try:
-                if kind == "garbage":
-                    connection.sendall(dice.randbytes(dice.randrange(1, 4096)) + b"\r\n\r\n")
-                elif kind == "huge":
-                    connection.sendall(HEAD + f"Content-Length: {HUGE}\r\n\r\n".encode())
-                    connection.sendall(b" " * HUGE)
-                else:
-                    connection.sendall(HEAD[: dice.randrange(len(HEAD))])
-            except OSError:
-                pass  # The server had enough, which is its right.
+        for client in clients:
+            client.setblocking(False)
+            if kind == "garbage":
+                send(client, dice.randbytes(dice.randrange(1, 4096)) + b"\r\n\r\n")
+            elif kind == "huge":
+                send(client, HEAD + f"Content-Length: {HUGE}\r\n\r\n".encode())
+            else:
+                send(client, HEAD[: dice.randrange(1, len(HEAD))])
+        if kind == "huge":
+            pour(clients)
         if kind in ("slow", "half-open"):
-            for _ in range(3):
-                time.sleep(1)
-                for connection in group if kind == "slow" else []:
-                    try:
-                        connection.send(b"x")
-                    except OSError:
-                        pass
-        for connection in group:
-            connection.close()
-        done += len(group)
+            open_ += clients
+        else:
+            for client in clients:
+                client.close()
+        done += len(clients)
+    for connection in open_:
+        connection.close()
     return done
+
+
+def send(connection: socket.socket, data: bytes) -> bool:
+    """Sends what the connection takes at once; whether it is still there."""
+    try:
+        connection.send(data)
+    except BlockingIOError:
+        pass
+    except OSError:
+        return False  # The server had enough, which is its right.
+    return True
+
+
+def nudge(connection: socket.socket, kind: str) -> bool:
+    """Another byte from a slow client; closes a connection that the server has closed."""
+    if kind == "half-open" or send(connection, b"x"):
+        try:
+            if connection.recv(4096):
+                return True
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+    connection.close()
+    return False
+
+
+def pour(clients: list[socket.socket]) -> None:
+    """Sends the bodies at the same time, as fast as the server takes them; each client has two seconds."""
+    left = {client: HUGE for client in clients}
+    piece = b" " * 65536
+    end = time.monotonic() + 2
+    while left and time.monotonic() < end:
+        moved = False
+        for client, bytes_ in list(left.items()):
+            try:
+                sent = client.send(piece[: min(bytes_, len(piece))])
+            except BlockingIOError:
+                continue
+            except OSError:
+                sent = bytes_
+            moved = True
+            left[client] -= sent
+            if left[client] <= 0:
+                del left[client]
+        if not moved:
+            time.sleep(0.002)

@@ -27,7 +27,7 @@ pub struct Cli {
 pub enum Command {
     /// Answer a question from a passage (--context, --context-file, or standard input), or from many files.
     Ask(Ask),
-    /// Answer the questions of files: JSON Lines, SQuAD, CSV or TSV in, JSON Lines out.
+    /// Answer the questions of files: JSON Lines, SQuAD, CSV, TSV or Parquet in, JSON Lines out.
     Batch(Batch),
     /// Answer over HTTP.
     #[cfg(feature = "serve")]
@@ -105,7 +105,7 @@ pub struct Batch {
     /// Questions with their passages; - is standard input.
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
-    /// What the files hold [default: by the file's name, .json, .csv or .tsv; else JSON Lines].
+    /// What the files hold [default: by the file's name, .json, .csv, .tsv or .parquet; else JSON Lines].
     #[arg(long, value_name = "NAME")]
     pub format: Option<Format>,
     /// Write the answers here; the file is FILE.partial until it is complete [default: standard output].
@@ -311,6 +311,8 @@ pub enum Format {
     Csv,
     /// Columns separated by tabs, named in the first row
     Tsv,
+    /// Parquet; only in a command that was built with the feature parquet
+    Parquet,
 }
 
 #[cfg(test)]

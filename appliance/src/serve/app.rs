@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Result;
 use axum::http::HeaderMap;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::auth::Keys;
 use super::loaded::{Loaded, Loading};
@@ -24,6 +24,8 @@ pub struct App {
     pub loading: Loading,
     /// A permit is a place for a question, in the queue or with a session.
     pub places: Arc<Semaphore>,
+    /// Held by the connection that throws away the next piece of a body that is too long.
+    pub drain_turn: Mutex<()>,
     loaded: RwLock<Arc<Loaded>>,
     keys: Option<RwLock<Keys>>,
     /// Bytes of request bodies in memory.
@@ -54,16 +56,11 @@ impl Room {
         self.bytes += more;
         self.app.body_bytes.fetch_add(more, Ordering::AcqRel).saturating_add(more) <= most
     }
-
-    /// Gives all of it back.
-    pub fn clear(&mut self) {
-        self.app.body_bytes.fetch_sub(core::mem::take(&mut self.bytes), Ordering::AcqRel);
-    }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.clear();
+        self.app.body_bytes.fetch_sub(self.bytes, Ordering::AcqRel);
     }
 }
 
@@ -90,6 +87,7 @@ impl App {
             body_timeout: seconds(args.timeouts.body_timeout),
             metrics: Metrics::new(),
             places: Arc::new(Semaphore::new(loading.places())),
+            drain_turn: Mutex::new(()),
             loading,
             loaded: RwLock::new(Arc::new(loaded)),
             keys: keys.map(RwLock::new),

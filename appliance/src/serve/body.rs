@@ -1,5 +1,6 @@
 //! The body of a request: its type, its length, its JSON.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -17,6 +18,11 @@ use super::errors::{ApiError, Kind};
 /// it, and the connection would be reset.
 const DRAINED: usize = 4;
 
+/// All connections together throw away so many bytes,
+const DRAINED_AT_ONCE: usize = 64 << 10;
+/// and then none for so long: 32 MB a second are a hundredth of a core.
+const PAUSE: Duration = Duration::from_millis(2);
+
 /// A request's body, as JSON, and the memory that it takes.
 pub struct Input<T>(pub T, pub Room);
 
@@ -24,24 +30,27 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Input<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
-        let (head, body) = request.into_parts();
+        let (head, mut body) = request.into_parts();
         check_type(&head.headers)?;
-        let declared =
-            head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        if declared.is_some_and(|bytes| bytes > app.limits.max_body_bytes)
-            && head.headers.contains_key(EXPECT)
-        {
+        let length = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        let too_long = length.is_some_and(|bytes: usize| bytes > app.limits.max_body_bytes);
+        if too_long && head.headers.contains_key(EXPECT) {
             // The client waits with the body until it is told to go on.
             return Err(too_large(app));
         }
-        let (bytes, room) =
-            tokio::time::timeout(app.body_timeout, read(app, body)).await.map_err(|_| {
+        let whole = if too_long {
+            None
+        } else {
+            tokio::time::timeout(app.body_timeout, read(app, &mut body)).await.map_err(|_| {
                 let seconds = app.body_timeout.as_secs();
-                ApiError::new(
-                    Kind::Timeout,
-                    format!("the body took longer than {seconds} s; send it at once"),
-                )
-            })??;
+                let message = format!("the body took longer than {seconds} s; send it at once");
+                ApiError::new(Kind::Timeout, message)
+            })??
+        };
+        let Some((bytes, room)) = whole else {
+            let _ = tokio::time::timeout(app.body_timeout, drain(app, body)).await;
+            return Err(too_large(app));
+        };
         Ok(Self(parse(&bytes)?, room))
     }
 }
@@ -63,30 +72,42 @@ fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
     Err(ApiError::new(Kind::UnsupportedMediaType, format!("{found}; send application/json")))
 }
 
-async fn read(app: &Arc<App>, mut body: Body) -> Result<(Vec<u8>, Room), ApiError> {
-    let most = app.limits.max_body_bytes;
+/// The body and the memory that it takes; nothing if it is too long.
+async fn read(app: &Arc<App>, body: &mut Body) -> Result<Option<(Vec<u8>, Room)>, ApiError> {
     let (mut bytes, mut room) = (Vec::new(), Room::new(Arc::clone(app)));
-    let mut total = 0usize;
     while let Some(frame) = body.frame().await {
         let frame =
             frame.map_err(|_| ApiError::new(Kind::Malformed, "the body ended early; send all of it"))?;
         let Ok(data) = frame.into_data() else { continue };
-        total = total.saturating_add(data.len());
-        if total > most {
-            bytes = Vec::new();
-            room.clear();
-            if total > most.saturating_mul(DRAINED) {
-                break;
-            }
-        } else if room.grow(data.len()) {
-            bytes.extend_from_slice(&data);
-        } else {
+        if bytes.len().saturating_add(data.len()) > app.limits.max_body_bytes {
+            return Ok(None);
+        }
+        if !room.grow(data.len()) {
             app.metrics.overloaded.inc();
             let message = "too many long requests at the moment; try again later";
             return Err(ApiError::new(Kind::Overloaded, message));
         }
+        bytes.extend_from_slice(&data);
     }
-    if total > most { Err(too_large(app)) } else { Ok((bytes, room)) }
+    Ok(Some((bytes, room)))
+}
+
+/// Reads what is left of a body that is too long. What many such clients send takes no core from those that ask: they take
+/// turns.
+async fn drain(app: &App, mut body: Body) {
+    let (mut left, mut since_pause) = (app.limits.max_body_bytes.saturating_mul(DRAINED), 0);
+    while let Some(Ok(frame)) = body.frame().await {
+        let bytes = frame.into_data().map_or(0, |data| data.len());
+        let Some(rest) = left.checked_sub(bytes) else { return };
+        left = rest;
+        since_pause += bytes;
+        if since_pause >= DRAINED_AT_ONCE {
+            since_pause = 0;
+            let turn = app.drain_turn.lock().await;
+            tokio::time::sleep(PAUSE).await;
+            drop(turn);
+        }
+    }
 }
 
 fn too_large(app: &App) -> ApiError {

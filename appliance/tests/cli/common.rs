@@ -71,8 +71,9 @@ pub fn ask(question: &str, passage: &str, more: &[&str]) -> Value {
 }
 
 /// With one of these a message tells what to do.
-const REMEDIES: [&str; 21] = [
+const REMEDIES: [&str; 22] = [
     "ask ",
+    "build ",
     "convert ",
     "copy ",
     "correct ",

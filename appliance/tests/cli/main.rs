@@ -6,6 +6,7 @@ mod ask_documents;
 mod batch;
 mod batch_expect;
 mod batch_input;
+mod batch_parquet;
 mod batch_resume;
 mod bench;
 mod common;

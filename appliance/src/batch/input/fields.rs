@@ -4,12 +4,33 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::super::item::{Asked, Documents, Text};
+use super::super::item::{Asked, Documents, Item, Place, Text};
 use super::context_file::ContextFiles;
 use crate::output::json::DocumentName;
 
+/// What an object asks, or why there is no object.
+pub fn item(object: Result<Map<String, Value>, String>, place: Place, files: &mut ContextFiles) -> Item {
+    let (id, asked) = match object {
+        Ok(mut map) => match id(&mut map) {
+            Ok(id) => (id, asked(&mut map, files)),
+            Err(error) => (None, Err(error)),
+        },
+        Err(error) => (None, Err(error)),
+    };
+    Item { id: id_or_line(id, &asked, &place), place, asked }
+}
+
+/// A question without an id goes by its line.
+pub fn id_or_line(id: Option<Value>, asked: &Result<Asked, String>, place: &Place) -> Value {
+    match (id, place.line) {
+        (Some(id), _) => id,
+        (None, Some(line)) if asked.is_ok() => line.into(),
+        (None, _) => Value::Null,
+    }
+}
+
 /// The question and its passage; or what is wrong.
-pub fn asked(map: &mut Map<String, Value>, files: &mut ContextFiles) -> Result<Asked, String> {
+fn asked(map: &mut Map<String, Value>, files: &mut ContextFiles) -> Result<Asked, String> {
     let question = text(map, "question")?.ok_or("question is missing; give the question's text")?.into();
     let (context, file) = (text(map, "context")?, text(map, "context_file")?);
     let documents = map.remove("documents").filter(|value| !value.is_null());
@@ -24,7 +45,7 @@ pub fn asked(map: &mut Map<String, Value>, files: &mut ContextFiles) -> Result<A
 }
 
 /// The id, if there is one.
-pub fn id(map: &mut Map<String, Value>) -> Result<Option<Value>, String> {
+fn id(map: &mut Map<String, Value>) -> Result<Option<Value>, String> {
     match map.remove("id") {
         None | Some(Value::Null) => Ok(None),
         Some(id @ (Value::String(_) | Value::Number(_))) => Ok(Some(id)),

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use anyhow::{Result, anyhow};
 use serde_json::{Map, Value};
 
-use super::super::item::{Asked, Item, Place};
+use super::super::item::{Item, Place};
 use super::context_file::ContextFiles;
 use super::fields;
 use super::origin::{MAX_LINE, Origin};
@@ -79,23 +79,7 @@ fn item(line: &[u8], long: bool, place: Place, files: &mut ContextFiles) -> Item
         // Its end is no part of it.
         object(line.trim_ascii_end())
     };
-    let (id, asked) = match object {
-        Ok(mut map) => match fields::id(&mut map) {
-            Ok(id) => (id, fields::asked(&mut map, files)),
-            Err(error) => (None, Err(error)),
-        },
-        Err(error) => (None, Err(error)),
-    };
-    Item { id: id_or_line(id, &asked, &place), place, asked }
-}
-
-/// A question without an id goes by its line.
-pub fn id_or_line(id: Option<Value>, asked: &Result<Asked, String>, place: &Place) -> Value {
-    match (id, place.line) {
-        (Some(id), _) => id,
-        (None, Some(line)) if asked.is_ok() => line.into(),
-        (None, _) => Value::Null,
-    }
+    fields::item(object, place, files)
 }
 
 fn object(line: &[u8]) -> Result<Map<String, Value>, String> {

@@ -4,6 +4,8 @@ mod context_file;
 mod fields;
 mod json_lines;
 mod origin;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod squad;
 mod table;
 
@@ -114,6 +116,14 @@ fn open(origin: Origin, format: Format) -> Result<Items> {
         Format::Squad => Box::new(squad::read(&origin)?),
         Format::Csv => Box::new(table::read(origin.reader()?, origin, b',')?),
         Format::Tsv => Box::new(table::read(origin.reader()?, origin, b'\t')?),
+        #[cfg(feature = "parquet")]
+        Format::Parquet => Box::new(parquet::read(origin)?),
+        #[cfg(not(feature = "parquet"))]
+        Format::Parquet => bail!(
+            "{}: this command was built without the feature parquet; build it with --features parquet, or save the \
+             file as CSV",
+            origin.shown()
+        ),
     })
 }
 
@@ -124,6 +134,7 @@ fn format_of(path: &Path) -> Format {
         Some("json") => Format::Squad,
         Some("csv") => Format::Csv,
         Some("tsv") => Format::Tsv,
+        Some("parquet") => Format::Parquet,
         _ => Format::Jsonl,
     }
 }

@@ -9,7 +9,7 @@ use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use super::super::item::{Asked, Item, Place, Text};
 use super::context_file::ContextFiles;
-use super::json_lines::id_or_line;
+use super::fields::id_or_line;
 use super::origin::{MAX_LINE, Origin};
 
 /// The rows of a file; a row that asks nothing is an item with an error.
