@@ -152,7 +152,7 @@ fn is_the_clients(error: &io::Error) -> bool {
 async fn refuse(mut stream: TcpStream, _permit: OwnedSemaphorePermit) {
     let error = ApiError::new(Kind::Overloaded, "too many connections; try again later");
     let say = async {
-        stream.write_all(&closing_response(&error)).await?;
+        stream.write_all(&closing_response(&error, None)).await?;
         stream.shutdown().await?;
         let mut thrown_away = [0; 4096];
         for _ in 0..16 {

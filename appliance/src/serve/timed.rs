@@ -1,5 +1,7 @@
 //! A connection that ends when its client is too slow.
 //!
+//! It also says in JSON what the library says without a body: that a request is no HTTP.
+//!
 //! The library has one time limit, for the head of a request, which counts the wait between two requests as well. Here the
 //! two are apart, and a client that accepts no response has a limit, too.
 
@@ -9,6 +11,7 @@ use core::time::Duration;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
@@ -142,6 +145,18 @@ impl<S> Timed<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> Timed<S> {
+    /// Whether the library says that it cannot read the head of a request; then the client has been told so in our words.
+    fn refuses(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> bool {
+        // No handler has seen that request. An earlier response may still be on its way, but those of errors have a body.
+        let library = self.activity.state().phase == Phase::Head;
+        let Some(response) = library.then(|| refusal(bytes)).flatten() else { return false };
+        // As far as it gets; the connection ends in any case.
+        let _ = Pin::new(&mut self.stream).poll_write(context, &response);
+        true
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Timed<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -156,7 +171,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Timed<S> {
             if state.phase == Phase::Head {
                 // As far as it gets; the connection ends in any case.
                 let message = "the head of the request took too long; send it at once";
-                let response = closing_response(&ApiError::new(Kind::Timeout, message));
+                let response = closing_response(&ApiError::new(Kind::Timeout, message), None);
                 let _ = Pin::new(&mut this.stream).poll_write(context, &response);
             }
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
@@ -174,6 +189,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.refuses(context, bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         let result = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.written(result)
     }
@@ -183,6 +201,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Some(first) = slices.first()
+            && self.refuses(context, first)
+        {
+            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
+        }
         let result = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.written(result)
     }
@@ -200,9 +223,26 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
     }
 }
 
-/// A whole response outside of the library's machinery, after which the connection is closed.
-pub fn closing_response(error: &ApiError) -> Vec<u8> {
-    let (status, body) = (error.kind().status(), error.body());
+/// What to say in place of the library's response to a head that it cannot read; nothing if `bytes` are another response.
+fn refusal(bytes: &[u8]) -> Option<Vec<u8>> {
+    let response = core::str::from_utf8(bytes).ok()?;
+    let status = StatusCode::from_bytes(response.strip_prefix("HTTP/1.1 ")?.get(..3)?.as_bytes()).ok()?;
+    let without_body = response.contains("\r\ncontent-length: 0\r\n");
+    let error = match status {
+        _ if !without_body => return None,
+        StatusCode::BAD_REQUEST => ApiError::new(Kind::Malformed, "this is not HTTP/1.1; see /openapi.json"),
+        StatusCode::URI_TOO_LONG | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            ApiError::new(Kind::TooLarge, "the head of the request is too long; send a shorter one")
+        }
+        _ => return None,
+    };
+    Some(closing_response(&error, Some(status)))
+}
+
+/// A whole response outside of the library's machinery, after which the connection is closed; with the status of the error,
+/// if there is no other.
+pub fn closing_response(error: &ApiError, status: Option<StatusCode>) -> Vec<u8> {
+    let (status, body) = (status.unwrap_or(error.kind().status()), error.body());
     let retry = if error.kind() == Kind::Overloaded { "retry-after: 1\r\n" } else { "" };
     let length = body.len();
     format!(

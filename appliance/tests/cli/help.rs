@@ -118,7 +118,7 @@ fn the_short_version_is_one_line() {
 }
 
 #[test]
-fn the_long_version_shows_the_default_models_card_and_the_instruction_sets() {
+fn the_long_version_shows_the_default_models_card_the_features_and_the_instruction_sets() {
     let text = help(&["--version"]);
     assert_eq!(text.lines().next(), Some(concat!("blockspan ", env!("CARGO_PKG_VERSION"))));
     let report: Value = serde_json::from_str(&help(&["inspect", "--json"])).unwrap();
@@ -129,6 +129,14 @@ fn the_long_version_shows_the_default_models_card_and_the_instruction_sets() {
         let listed = |line: &str| line.trim().strip_prefix(key).map(str::trim) == Some(value);
         assert!(text.lines().any(listed), "no {key}: {value} in {text}");
     }
+    let features = text.lines().find_map(|line| line.strip_prefix("features: ")).unwrap();
+    let has = |feature: &str| features.split(' ').any(|name| name == feature);
+    assert_eq!((has("default-model"), has("serve")), (true, cfg!(feature = "serve")), "{features}");
+    assert_eq!(
+        (has("page"), has("parquet")),
+        (cfg!(feature = "page"), cfg!(feature = "parquet")),
+        "{features}"
+    );
     let names: Vec<&str> = available().map(Isa::name).collect();
     let sets = format!("instruction sets here: {}; used: {}", names.join(" "), best().isa());
     assert!(text.lines().any(|line| line == sets), "no {sets:?} in {text}");

@@ -55,6 +55,24 @@ fn every_series_is_there_before_the_first_question() {
     }
 }
 
+#[test]
+fn the_figures_that_the_readme_names_are_there() {
+    let server = Server::start(&[]);
+    let text = server.get("/metrics").text();
+    let named = |line: &str| -> Vec<String> {
+        let words = line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        words.filter(|word| word.starts_with("blockspan_")).map(str::to_owned).collect()
+    };
+    let names: Vec<String> = include_str!("../../README.md").lines().flat_map(named).collect();
+    // blockspan_*.deb is none.
+    let names: Vec<String> = names.into_iter().filter(|name| name != "blockspan_").collect();
+    assert!(names.len() >= 7, "{names:?}");
+    for name in names {
+        let series = |line: &str| line.starts_with(&name) && !line.starts_with('#');
+        assert!(text.lines().any(series), "{name} is not in {text}");
+    }
+}
+
 /// One session: a question waits at least as long as the one before it is read.
 #[test]
 fn the_wait_for_a_session_and_the_reading_are_two_figures() {
