@@ -5,6 +5,8 @@ use core::fmt;
 use anyhow::anyhow;
 use blockspan_reader::{Error, Ranking, Reply, engine};
 
+use crate::search::Found;
+
 /// A model that is damaged, or was never any good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overflow;
@@ -41,6 +43,11 @@ pub fn check_numbers(reply: &Reply, null_threshold: f32) -> Result<(), Overflow>
     let withheld = reply.null_diff > null_threshold;
     let numbers = reply.null_diff.is_finite() && (withheld || !reply.answers.is_empty());
     if numbers { Ok(()) } else { Err(Overflow) }
+}
+
+/// As [`check_numbers`], for the passages of an index.
+pub fn check_found(found: &Found) -> Result<(), Overflow> {
+    if found.null_diff.is_finite() || found.passages == 0 { Ok(()) } else { Err(Overflow) }
 }
 
 /// As [`check_numbers`], for several documents.

@@ -25,10 +25,13 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Answer a question from a passage (--context, --context-file, or standard input), or from many files.
+    /// Answer a question from a passage (--context, --context-file, or standard input), from many files, or from a folder
+    /// (--folder, --index).
     Ask(Ask),
     /// Answer the questions of files: JSON Lines, SQuAD, CSV, TSV or Parquet in, JSON Lines out.
     Batch(Batch),
+    /// Read a folder into one file that ask, batch and serve find answers in (--index).
+    Index(Index),
     /// Answer over HTTP.
     #[cfg(feature = "serve")]
     Serve(Serve),
@@ -84,6 +87,9 @@ pub struct Ask {
     /// How many of them may come from the same file, where there are several.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = up_to::<MAX_N_BEST>)]
     pub per_document: usize,
+    /// How many passages to read, the best that the search finds, with --index and --folder [default: 20].
+    #[arg(long, value_name = "N", value_parser = up_to::<1000>)]
+    pub passages: Option<usize>,
     /// Show the answer in its passage in color: auto is on a terminal, unless the variable NO_COLOR is set.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
@@ -97,6 +103,18 @@ pub struct Ask {
     pub decoding: DecodingArgs,
     #[command(flatten)]
     pub runtime: RuntimeArgs,
+}
+
+#[derive(Args)]
+#[command(after_help = examples::INDEX)]
+pub struct Index {
+    /// The folder; its text, Markdown and HTML are read, and those of the folders in it.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Write the index here. One that is there already is brought up to date: files that have not changed are not read
+    /// again.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
 }
 
 #[derive(Args)]
@@ -117,6 +135,12 @@ pub struct Batch {
     /// Compare the answers in every bit with those that were recorded here; without --out nothing else is printed.
     #[arg(long, value_name = "FILE")]
     pub expect: Option<PathBuf>,
+    /// Find the answers in this index, written by `blockspan index`; passages of the input are passed over.
+    #[arg(long, value_name = "FILE")]
+    pub index: Option<PathBuf>,
+    /// How many passages to read for each question, the best that the search finds, with --index [default: 20].
+    #[arg(long, value_name = "N", value_parser = up_to::<1000>)]
+    pub passages: Option<usize>,
     #[command(flatten)]
     pub model: ModelArgs,
     /// How many answers to give, best first.
@@ -239,6 +263,12 @@ pub struct PassageArgs {
     /// directory with text, Markdown and HTML, the best answers of all files [default: standard input].
     #[arg(long, value_name = "FILE")]
     pub context_file: Vec<PathBuf>,
+    /// An index that `blockspan index` has written: its passages are searched, and the best ones read.
+    #[arg(long, value_name = "FILE")]
+    pub index: Option<PathBuf>,
+    /// A folder that is searched as with --index, but is read anew each time.
+    #[arg(long, value_name = "DIR")]
+    pub folder: Option<PathBuf>,
 }
 
 #[derive(Args)]

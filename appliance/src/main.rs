@@ -13,6 +13,7 @@ mod compare;
 mod documents;
 mod encoding;
 mod eval;
+mod index;
 mod inspect;
 mod manual;
 mod model_source;
@@ -20,6 +21,7 @@ mod output;
 mod passage;
 mod progress;
 mod runtime;
+mod search;
 mod selftest;
 #[cfg(feature = "serve")]
 mod serve;
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Ask(args) => ask::run(&args).map(|()| 0),
         Command::Batch(args) => batch::run(&args),
+        Command::Index(args) => index::run(&args),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(&args).map(|()| 0),
         Command::Eval(args) => eval::run(&args).map(|()| 0),

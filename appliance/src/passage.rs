@@ -38,7 +38,15 @@ impl PassageArgs {
     /// Whether something comes from standard input.
     pub fn is_stdin(&self) -> bool {
         self.context.is_none()
+            && self.index.is_none()
+            && self.folder.is_none()
             && (self.context_file.is_empty() || self.context_file.iter().any(|path| is_stdin(path)))
+    }
+
+    /// What is asked, for people.
+    pub fn what(&self) -> &'static str {
+        let several = self.index.is_some() || self.folder.is_some() || self.has_documents();
+        if several { "these documents" } else { "this passage" }
     }
 
     /// Whether there may be several passages: several files, or a directory.

@@ -38,6 +38,8 @@ pub struct RankedAnswer {
     /// documents are ranked by it, since it means the same in all of them; `score`, a probability among the spans of one
     /// document, does not.
     pub margin: f32,
+    /// What was known for the document before it was read ([`Ranking::add_with_prior`]); else 0.
+    pub prior: f32,
     /// The answer; its places are those in the document.
     pub answer: Answer,
 }
@@ -65,7 +67,7 @@ impl RankOptions {
 /// The best answers of many documents.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
-    /// Best first. Equal margins are in the order of the documents.
+    /// Best first, by `margin + prior`. Equal ones are in the order of the documents.
     pub answers: Vec<RankedAnswer>,
     /// The least [`Reply::null_diff`] of all documents: how far "no answer" is ahead where it is ahead the least. Minus
     /// the best answer's margin, if there is one; infinite if no document was read.
@@ -120,10 +122,24 @@ impl Ranking {
     /// What is wrong with the question or the options; what is wrong with the document is in
     /// [`unread`](Self::unread).
     pub fn add(&mut self, reply: Result<Reply, Error>, top_k: usize) -> Result<(), Error> {
+        self.add_with_prior(reply, 0.0, top_k)
+    }
+
+    /// As [`add`](Self::add), where something is known of the document before it is read, such as how well a search found
+    /// it: `prior` is added to the margins of its answers when they are ranked.
+    ///
+    /// # Errors
+    /// As of `add`.
+    pub fn add_with_prior(
+        &mut self,
+        reply: Result<Reply, Error>,
+        prior: f32,
+        top_k: usize,
+    ) -> Result<(), Error> {
         let document = self.documents;
         self.documents += 1;
         match reply {
-            Ok(reply) => self.insert(document, reply, top_k),
+            Ok(reply) => self.insert(document, reply, prior, top_k),
             Err(error @ Error::Engine(engine::Error::EmptyPassage | engine::Error::TextTooLong)) => {
                 self.unread.push((document, error));
             }
@@ -132,7 +148,7 @@ impl Ranking {
         Ok(())
     }
 
-    fn insert(&mut self, document: usize, reply: Reply, top_k: usize) {
+    fn insert(&mut self, document: usize, reply: Reply, prior: f32, top_k: usize) {
         self.windows += reply.windows;
         // A damaged model's null difference may be no number; that shows, and is not passed over.
         if reply.null_diff < self.null_diff || reply.null_diff.is_nan() {
@@ -141,10 +157,12 @@ impl Ranking {
         let [null_start, null_end] = reply.null_logits;
         for answer in reply.answers {
             let margin = answer.start_logit + answer.end_logit - (null_start + null_end);
+            let rank = margin + prior;
             // Behind its equals, which come earlier.
-            let at = self.answers.partition_point(|other| other.margin.total_cmp(&margin).is_ge());
+            let before = |other: &RankedAnswer| (other.margin + other.prior).total_cmp(&rank).is_ge();
+            let at = self.answers.partition_point(before);
             if at < top_k {
-                self.answers.insert(at, RankedAnswer { document, margin, answer });
+                self.answers.insert(at, RankedAnswer { document, margin, prior, answer });
                 self.answers.truncate(top_k);
             }
         }

@@ -51,10 +51,11 @@ fn documents_are_ranked_by_how_far_the_answer_is_ahead_of_none() {
         assert!(pair[0].margin >= pair[1].margin);
     }
     // Each is what the document alone says, and the best is ahead of "no answer" by minus its null difference.
-    for RankedAnswer { document, margin, answer } in &ranking.answers {
+    for RankedAnswer { document, margin, prior, answer } in &ranking.answers {
         let options = blockspan_reader::Options { top_k: 3, ..Default::default() };
         let reply = reader.answer(Job::new(QUESTION, documents()[*document].as_str()).with(options)).unwrap();
         assert!(reply.answers.contains(answer));
+        assert_eq!(*prior, 0.0);
         let null_score = reply.null_logits[0] + reply.null_logits[1];
         assert_eq!(*margin, answer.start_logit + answer.end_logit - null_score);
         if *answer == reply.answers[0] {
@@ -68,6 +69,25 @@ fn documents_are_ranked_by_how_far_the_answer_is_ahead_of_none() {
         by_score.iter().map(|found| found.document).collect::<Vec<_>>(),
         ranking.answers.iter().map(|found| found.document).collect::<Vec<_>>()
     );
+}
+
+#[test]
+fn what_was_known_of_a_document_counts_when_it_is_ranked() {
+    let (reader, options) = (reader(1), RankOptions::default().job_options().unwrap());
+    let usual = reader.rank(QUESTION, documents(), &RankOptions::default()).unwrap();
+    // As much more as the best is ahead of the worst, and a little.
+    let (first, last) = (&usual.answers[0], usual.answers.last().unwrap());
+    let prior = first.margin - last.margin + 0.5;
+    let mut ranking = Ranking::default();
+    for (number, document) in documents().into_iter().enumerate() {
+        let reply = reader.answer(Job::new(QUESTION, document).with(options));
+        let prior = if number == last.document { prior } else { 0.0 };
+        ranking.add_with_prior(reply, prior, usize::MAX).unwrap();
+    }
+    assert_eq!((ranking.answers[0].document, ranking.answers[0].prior), (last.document, prior));
+    assert_eq!(ranking.answers[0].margin, last.margin);
+    assert_eq!(places(&ranking)[1..], places(&usual)[..usual.answers.len() - 1]);
+    assert_eq!(ranking.null_diff, usual.null_diff);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Makes an index from documents.
 
-use std::collections::HashMap;
+use std::collections::{BinaryHeap, HashMap};
 
 use crate::analysis::{Analyzer, words};
 use crate::cut;
@@ -85,6 +85,7 @@ pub struct Builder<'a> {
     body: Body,
     /// The term of each word that has been seen.
     words: HashMap<Box<str>, u32>,
+    /// The number of each term.
     terms: HashMap<Box<str>, u32>,
     /// Of each term: passages, and there `count << 1 | in_title`.
     postings: Vec<Vec<(u32, u32)>>,
@@ -137,8 +138,18 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// As [`add`](Self::add).
     pub fn keep(&mut self, document: usize) -> Result<(), TooLarge> {
+        let stamp =
+            self.old.as_ref().and_then(|(old, _)| old.document(document)).map(|document| document.stamp);
+        self.keep_with(document, stamp.unwrap_or_default())
+    }
+
+    /// As [`keep`](Self::keep), for a file whose content is the same but not its time.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add).
+    pub fn keep_with(&mut self, document: usize, stamp: Stamp) -> Result<(), TooLarge> {
         let Some((old, _)) = self.old else { return Ok(()) };
-        let Some(Document { name, text, stamp, places, passages, .. }) = old.document(document) else {
+        let Some(Document { name, text, places, passages, .. }) = old.document(document) else {
             return Ok(());
         };
         let source = Source { name, text, stamp, ..Source::default() };
@@ -172,13 +183,13 @@ impl<'a> Builder<'a> {
         if let Some((old, numbers)) = self.old.take() {
             self.take_postings(old, &numbers);
         }
-        let mut terms: Vec<(Box<str>, u32)> = self.terms.drain().collect();
-        terms.sort_unstable();
+        // A heap sorts with the least code.
+        let terms = BinaryHeap::from_iter(self.terms.drain()).into_sorted_vec();
         let too_large = || TooLarge { name: "the folder".to_owned(), section: Section::TermTexts };
         self.counts.terms = u32::try_from(terms.len()).map_err(|_| too_large())?;
         for (term, id) in terms {
             let mut list = self.postings.get_mut(id as usize).map(core::mem::take).unwrap_or_default();
-            list.sort_unstable();
+            in_order(&mut list);
             let decoded = list.iter().map(|&(passage, code)| Posting {
                 passage,
                 count: code >> 1,
@@ -212,27 +223,16 @@ impl<'a> Builder<'a> {
 
     /// Adds the terms of a passage and its titles; returns the number of its words, or nothing if there are too many.
     fn count(&mut self, passage: &str, titles: [&str; 3]) -> Option<u32> {
-        let mut text = Vec::new();
-        words(passage, |word| text.push(self.term(word)));
-        let mut title = Vec::new();
-        titles.into_iter().for_each(|part| words(part, |word| title.push(self.term(word))));
-        text.sort_unstable();
-        title.sort_unstable();
-        title.dedup();
         let number = self.counts.passages;
-        for group in text.chunk_by(|a, b| a == b) {
-            let Some(&term) = group.first() else { continue };
-            let in_title = title.binary_search(&term).is_ok();
-            self.post(term, number, (group.len() as u32) << 1 | u32::from(in_title));
-        }
-        for term in title {
-            if text.binary_search(&term).is_err() {
-                self.post(term, number, 1);
-            }
-        }
         self.counts.passages = number.checked_add(1)?;
-        self.counts.words += text.len() as u64;
-        u32::try_from(text.len()).ok()
+        let mut count = 0u64;
+        words(passage, |word| {
+            self.post(word, number, 1 << 1);
+            count += 1;
+        });
+        titles.into_iter().for_each(|title| words(title, |word| self.post(word, number, 1)));
+        self.counts.words += count;
+        u32::try_from(count).ok()
     }
 
     /// The number of a word's term.
@@ -256,9 +256,14 @@ impl<'a> Builder<'a> {
         id
     }
 
-    fn post(&mut self, term: u32, passage: u32, code: u32) {
-        if let Some(list) = self.postings.get_mut(term as usize) {
-            list.push((passage, code));
+    /// Adds a word of a passage, or of its title, to what its term has of that passage already.
+    fn post(&mut self, word: &str, passage: u32, code: u32) {
+        let term = self.term(word);
+        let Some(list) = self.postings.get_mut(term as usize) else { return };
+        match list.last_mut() {
+            Some((last, known)) if *last == passage && code == 1 => *known |= 1,
+            Some((last, known)) if *last == passage => *known += code,
+            _ => list.push((passage, code)),
         }
     }
 
@@ -269,7 +274,9 @@ impl<'a> Builder<'a> {
             for posting in old.postings(term) {
                 let Some(Some(number)) = numbers.get(posting.passage as usize) else { continue };
                 let id = *id.get_or_insert_with(|| self.term_id(old.term(term)));
-                self.post(id, *number, posting.count << 1 | u32::from(posting.in_title));
+                if let Some(list) = self.postings.get_mut(id as usize) {
+                    list.push((*number, posting.count << 1 | u32::from(posting.in_title)));
+                }
             }
         }
     }
@@ -299,5 +306,31 @@ impl<'a> Builder<'a> {
         record.write(self.part(Section::Documents));
         self.counts.documents = self.counts.documents.checked_add(1).ok_or(Section::Documents)?;
         Ok(())
+    }
+}
+
+/// Puts postings in the order of their passages: those of an older index come behind those that were added. By merging two
+/// runs that are in order, over and over until there is one.
+fn in_order(list: &mut Vec<(u32, u32)>) {
+    while let Some(end) = list.windows(2).position(|pair| matches!(pair, [a, b] if a > b)) {
+        let later = list.split_off(end + 1);
+        let cut = later
+            .windows(2)
+            .position(|pair| matches!(pair, [a, b] if a > b))
+            .map_or(later.len(), |at| at + 1);
+        let (run, rest) = later.split_at(cut);
+        let first = core::mem::replace(list, Vec::with_capacity(end + 1 + later.len()));
+        let (mut left, mut right) = (first.iter().peekable(), run.iter().peekable());
+        loop {
+            let from_left = match (left.peek(), right.peek()) {
+                (Some(a), Some(b)) => a < b,
+                (left, _) => left.is_some(),
+            };
+            match if from_left { left.next() } else { right.next() } {
+                Some(posting) => list.push(*posting),
+                None => break,
+            }
+        }
+        list.extend_from_slice(rest);
     }
 }

@@ -2,6 +2,7 @@
 
 mod check;
 
+use core::cmp::Ordering;
 use core::ops::Range;
 
 use crate::builder::{Places, Stamp};
@@ -108,6 +109,20 @@ impl Index {
         })
     }
 
+    /// The number of the document of that name.
+    pub fn find_document(&self, name: &str) -> Option<usize> {
+        let (mut low, mut high) = (0, self.documents());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.document(middle)?.name.split('/').cmp(name.split('/')) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal => return Some(middle),
+                Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+
     /// The passage of that number, from 0.
     pub fn passage(&self, number: u32) -> Option<Passage<'_>> {
         if number >= self.counts().passages {
@@ -181,9 +196,9 @@ impl Index {
         while low < high {
             let middle = low.midpoint(high);
             match self.term(middle).cmp(term) {
-                core::cmp::Ordering::Less => low = middle + 1,
-                core::cmp::Ordering::Equal => return Some(middle),
-                core::cmp::Ordering::Greater => high = middle,
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal => return Some(middle),
+                Ordering::Greater => high = middle,
             }
         }
         None

@@ -1,6 +1,7 @@
 //! BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009).
 
-use std::collections::HashMap;
+use core::cmp::Ordering;
+use std::collections::BinaryHeap;
 
 use crate::analysis::{Analyzer, words};
 use crate::index::Index;
@@ -47,19 +48,18 @@ impl Index {
         for term in self.terms_of(question) {
             self.add(term, options, &mut scores);
         }
-        let mut found: Vec<(f32, u32)> = scores
-            .iter()
-            .zip(0..)
-            .filter(|(score, _)| **score > 0.0)
-            .map(|(&score, at)| (score, at))
-            .collect();
-        let better = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
         let kept = options.passages.saturating_mul(COPIES);
-        if kept < found.len() {
-            found.select_nth_unstable_by(kept, better);
-            found.truncate(kept);
+        let mut found = BinaryHeap::new();
+        for (&score, passage) in scores.iter().zip(0..).filter(|(score, _)| **score > 0.0) {
+            let scored = Scored { score, passage };
+            if found.len() < kept {
+                found.push(scored);
+            } else if found.peek().is_some_and(|worst| scored < *worst) {
+                found.pop();
+                found.push(scored);
+            }
         }
-        found.sort_unstable_by(better);
+        let found = found.into_sorted_vec();
         self.distinct(found, options.passages)
     }
 
@@ -74,10 +74,12 @@ impl Index {
         });
         let analyzer = Analyzer::new();
         let chosen = if telling.is_empty() { all } else { telling };
-        let mut terms: Vec<usize> =
-            chosen.iter().filter_map(|word| self.find(&analyzer.term(word))).collect();
-        terms.sort_unstable();
-        terms.dedup();
+        let mut terms = Vec::new();
+        for term in chosen.iter().filter_map(|word| self.find(&analyzer.term(word))) {
+            if !terms.contains(&term) {
+                terms.push(term);
+            }
+        }
         terms
     }
 
@@ -99,25 +101,41 @@ impl Index {
     }
 
     /// The first so many passages, each text once.
-    fn distinct(&self, found: Vec<(f32, u32)>, most: usize) -> Vec<Hit> {
+    fn distinct(&self, found: Vec<Scored>, most: usize) -> Vec<Hit> {
+        let text = |passage| self.passage(passage).map(|passage| passage.text).unwrap_or_default();
         let mut hits: Vec<Hit> = Vec::new();
-        let mut texts = HashMap::new();
-        for (score, passage) in found {
-            let text = self.passage(passage).map(|passage| passage.text).unwrap_or_default();
-            match texts.get(text) {
-                Some(&first) => {
-                    if let Some(Hit { copies, .. }) = hits.get_mut::<usize>(first) {
-                        copies.push(passage);
-                    }
-                }
-                None if hits.len() < most => {
-                    texts.insert(text, hits.len());
-                    hits.push(Hit { passage, score, copies: Vec::new() });
-                }
-                None => {}
+        let mut texts = Vec::new();
+        for Scored { score, passage } in found {
+            let text = text(passage);
+            if let Some(at) = texts.iter().position(|known| *known == text) {
+                hits.get_mut(at).into_iter().for_each(|hit| hit.copies.push(passage));
+            } else if hits.len() < most {
+                texts.push(text);
+                hits.push(Hit { passage, score, copies: Vec::new() });
             }
         }
         hits
+    }
+}
+
+/// A passage and its score; the better, the less.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Scored {
+    score: f32,
+    passage: u32,
+}
+
+impl Eq for Scored {}
+
+impl Ord for Scored {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.score.total_cmp(&self.score).then(self.passage.cmp(&other.passage))
+    }
+}
+
+impl PartialOrd for Scored {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

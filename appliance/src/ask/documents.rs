@@ -112,11 +112,18 @@ impl Source {
 impl Found {
     /// The answers with their documents, best first.
     pub fn entries(&self) -> Vec<Entry<'_>> {
-        let entries = self.ranking.answers.iter().filter_map(|RankedAnswer { document, margin, answer }| {
-            let name = self.names.get(*document)?.document.as_str()?;
-            let place = Some(Place { name, margin: *margin });
-            Some(Entry { answer, document: self.documents.get(document)?, place })
-        });
+        let entries =
+            self.ranking.answers.iter().filter_map(|RankedAnswer { document, margin, answer, .. }| {
+                let name = self.names.get(*document)?.document.as_str()?;
+                let place = Some(Place { name, margin: *margin });
+                Some(Entry {
+                    answer,
+                    document: self.documents.get(document)?,
+                    place,
+                    sentence: None,
+                    also: Vec::new(),
+                })
+            });
         entries.collect()
     }
 

@@ -1,12 +1,13 @@
 //! `blockspan ask`.
 
 mod documents;
+mod searched;
 
 use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use blockspan_reader::{Decoding, Error, Job, Mode, Options, Reader, engine};
 
 use crate::answering;
@@ -16,6 +17,7 @@ use crate::output::text::{Entry, Marks, Reply};
 use crate::output::{self, json, text};
 use crate::passage::Passage;
 use crate::runtime;
+use crate::search::Corpus;
 
 /// Reads the passage or the documents, answers, prints.
 pub fn run(args: &Ask) -> Result<()> {
@@ -28,7 +30,14 @@ pub fn run(args: &Ask) -> Result<()> {
             "standard input holds the passage; give that with --context or --context-file FILE",
         )?;
     }
-    if args.passage.has_documents() { many(args) } else { one(args) }
+    match Corpus::of(&args.passage)? {
+        Some(corpus) => searched(args, &corpus),
+        None if args.passages.is_some() => {
+            bail!("--passages: is for --index and --folder; give one of them, or leave it out")
+        }
+        None if args.passage.has_documents() => many(args),
+        None => one(args),
+    }
 }
 
 /// The best answers from one passage, in a session on all threads.
@@ -53,7 +62,8 @@ fn one(args: &Ask) -> Result<()> {
         let object = json::Object::new(None, &args.question, &reply, asking.reader.model());
         output::print(&json::line(&object)?)?;
     } else {
-        let entry = |answer| Entry { answer, document: &document, place: None };
+        let entry =
+            |answer| Entry { answer, document: &document, place: None, sentence: None, also: Vec::new() };
         asking.show(args, reply.answers.iter().map(entry).collect(), reply.null_diff)?;
     }
     asking.tell(args, answered, "", reply.windows, reply.null_diff);
@@ -76,6 +86,27 @@ fn many(args: &Ask) -> Result<()> {
     }
     let documents = format!("documents {}, ", ranking.documents);
     asking.tell(args, answered, &documents, ranking.windows, ranking.null_diff);
+    Ok(())
+}
+
+/// The best answers from an index, in a session on each core.
+fn searched(args: &Ask, corpus: &Corpus) -> Result<()> {
+    let asking = Asking::new(args, Mode::Throughput)?;
+    let start = Instant::now();
+    let found = searched::answer(args, corpus, &asking.reader, &asking.decoding.options)?;
+    let answered = start.elapsed();
+    answering::check_found(&found).with_context(|| asking.name.clone())?;
+    if args.json {
+        let object = json::Object::found(None, &args.question, &found, asking.reader.model());
+        output::print(&json::line(&object)?)?;
+    } else if found.passages == 0 {
+        output::print("no answer in these documents\n  none of them has a word of the question\n")?;
+    } else {
+        let documents = searched::documents(corpus, &found);
+        asking.show(args, searched::entries(&found, &documents), found.null_diff)?;
+    }
+    let passages = format!("passages {}, ", found.passages);
+    asking.tell(args, answered, &passages, found.windows, found.null_diff);
     Ok(())
 }
 
@@ -109,7 +140,7 @@ impl Asking {
         // The file's recommendation only tells people how to take an answer; programs have `answerable`.
         let asked_otherwise = args.always_answer || args.decoding.null_threshold.is_some();
         let shown = Reply {
-            what: if args.passage.has_documents() { "these documents" } else { "this passage" },
+            what: args.passage.what(),
             entries,
             null_diff,
             null_threshold: self.decoding.options.null_threshold,

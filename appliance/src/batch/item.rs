@@ -36,6 +36,8 @@ pub struct Asked {
 pub enum Text {
     Passage(Arc<str>),
     Documents(Documents),
+    /// All that the index holds.
+    Index,
 }
 
 /// Several documents, each with its name.
@@ -51,6 +53,7 @@ impl Asked {
         let texts = match &self.text {
             Text::Passage(passage) => passage.len(),
             Text::Documents(documents) => documents.texts.iter().map(|text| text.len()).sum(),
+            Text::Index => 0,
         };
         self.question.len().saturating_add(texts)
     }

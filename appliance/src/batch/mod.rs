@@ -20,11 +20,12 @@ use crate::output::{self, PartialFile};
 use crate::passage::is_stdin;
 use crate::progress::Progress;
 use crate::runtime;
+use crate::search::{Corpus, PASSAGES};
 use input::{Input, Next};
 use item::Item;
 use record::Record;
 use tally::Tally;
-use window::Window;
+use window::{Searched, Window};
 
 /// How long a reply is waited for before the input is looked at again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -32,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Exit status: what was asked for is not what was expected.
 pub const DIFFERENT: u8 = 1;
 /// Exit status: some questions have an error in place of an answer.
-const SOME_ERRORS: u8 = 3;
+pub const SOME_ERRORS: u8 = 3;
 
 /// Answers, writes, compares; returns the exit status.
 pub fn run(args: &Batch) -> Result<u8> {
@@ -47,7 +48,14 @@ pub fn run(args: &Batch) -> Result<u8> {
     let source = ModelSource::open(args.model.model.as_deref())?;
     let model = source.share()?;
     let decoding = runtime::Decoding::new(&args.decoding, model.model().config())?;
-    let input = Input::open(&args.files, args.format)?;
+    let corpus = args.index.as_deref().map(Corpus::open).transpose()?;
+    ensure!(
+        corpus.is_some() || args.passages.is_none(),
+        "--passages: is for --index; give that too, or leave it out"
+    );
+    let passages = args.passages.unwrap_or(PASSAGES);
+    let searched = corpus.as_ref().map(|corpus| Searched { corpus, passages });
+    let input = Input::open(&args.files, args.format, searched.is_some())?;
     let mut expected = args.expect.as_deref().map(Comparison::open).transpose()?;
 
     let sessions = args.sessions.unwrap_or_else(cores);
@@ -61,7 +69,7 @@ pub fn run(args: &Batch) -> Result<u8> {
     let (null_threshold, max_seq_len) = (decoding.options.null_threshold, None);
     let options = Options { top_k, max_seq_len, decoding: Decoding::RunQa(decoding.options) };
     let rank = RankOptions { top_k, per_document: args.per_document, max_seq_len, answer: decoding.options };
-    let run = Run { reader: &reader, options, rank, null_threshold };
+    let run = Run { reader: &reader, options, rank, searched, null_threshold };
 
     let mut out = Out::open(args)?;
     let mut tally = Tally::default();
@@ -118,13 +126,14 @@ struct Run<'r> {
     reader: &'r Reader,
     options: Options,
     rank: RankOptions,
+    searched: Option<Searched<'r>>,
     null_threshold: f32,
 }
 
 impl Run<'_> {
     /// Answers one item; returns its line.
     fn answer(&self, item: Item) -> Result<String> {
-        let mut window = Window::new(self.reader, self.options, self.rank)?;
+        let mut window = Window::new(self.reader, self.options, self.rank, self.searched)?;
         window.add(item);
         let (item, outcome) = window.next(None).context("an item without an outcome")?;
         Ok(Record::new(&item, outcome, self.reader.model(), self.null_threshold)?.line)
@@ -132,7 +141,7 @@ impl Run<'_> {
 
     /// Answers all items; `sink` gets them in order, and says whether anybody wants more.
     fn answer_all(&self, input: &Input, mut sink: impl FnMut(&Item, Record) -> Result<bool>) -> Result<()> {
-        let mut window = Window::new(self.reader, self.options, self.rank)?;
+        let mut window = Window::new(self.reader, self.options, self.rank, self.searched)?;
         let mut ended = false;
         loop {
             let mut waits = false;

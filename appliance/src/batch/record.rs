@@ -42,6 +42,13 @@ impl Record {
                     json::line(&Object::new(Some(&item.id), &asked.question, &reply, model))
                 })
                 .map_err(|error| error.to_string()),
+            (Outcome::Found(found), Ok(asked)) => found
+                .map_err(answering::remedy)
+                .and_then(|found| {
+                    answering::check_found(&found)?;
+                    json::line(&Object::found(Some(&item.id), &asked.question, &found, model))
+                })
+                .map_err(|error| error.to_string()),
             (Outcome::Ranking(ranking), Ok(asked)) => ranking
                 .map_err(answering::remedy)
                 .and_then(|ranking| {
@@ -65,7 +72,7 @@ impl Record {
 fn names(asked: &Asked) -> &[DocumentName] {
     match &asked.text {
         Text::Documents(documents) => &documents.names,
-        Text::Passage(_) => &[],
+        Text::Passage(_) | Text::Index => &[],
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use blockspan_reader::{Error, Job, Options, RankOptions, Ranking, Reader, Reply, Ticket, engine};
 
 use super::item::{Item, Text};
+use crate::search::{Corpus, Found, Query};
 
 /// Items for each session that are ahead of the answers written.
 const AHEAD: usize = 4;
@@ -18,6 +19,7 @@ const MOST_BYTES: usize = 1 << 26;
 pub enum Outcome {
     Reply(Result<Reply, Error>),
     Ranking(Result<Ranking, Error>),
+    Found(Result<Found, Error>),
     /// Why it could not be asked.
     Bad(String),
 }
@@ -30,12 +32,23 @@ pub struct Window<'r> {
     document_options: Options,
     /// The most answers from all of them.
     top_k: usize,
+    /// What is searched, if that is asked for.
+    searched: Option<Searched<'r>>,
     pending: VecDeque<Pending>,
     bytes: usize,
 }
 
+/// An index, and how many of its passages are read for a question.
+#[derive(Clone, Copy)]
+pub struct Searched<'r> {
+    pub corpus: &'r Corpus,
+    pub passages: usize,
+}
+
 struct Pending {
     item: Item,
+    /// The search that its jobs are from.
+    query: Option<Query>,
     /// Jobs that have no reply yet: one, or one for each document left.
     tickets: VecDeque<Ticket>,
     /// What came of it so far.
@@ -44,9 +57,14 @@ struct Pending {
 }
 
 impl<'r> Window<'r> {
-    pub fn new(reader: &'r Reader, options: Options, rank: RankOptions) -> Result<Self, engine::Error> {
+    pub fn new(
+        reader: &'r Reader,
+        options: Options,
+        rank: RankOptions,
+        searched: Option<Searched<'r>>,
+    ) -> Result<Self, engine::Error> {
         let (document_options, top_k) = (rank.job_options()?, rank.top_k);
-        Ok(Self { reader, options, document_options, top_k, pending: VecDeque::new(), bytes: 0 })
+        Ok(Self { reader, options, document_options, top_k, searched, pending: VecDeque::new(), bytes: 0 })
     }
 
     pub fn is_empty(&self) -> bool {
@@ -61,7 +79,7 @@ impl<'r> Window<'r> {
     /// Begins to answer an item.
     pub fn add(&mut self, mut item: Item) {
         let mut tickets = VecDeque::new();
-        let mut outcome = None;
+        let (mut query, mut outcome) = (None, None);
         let mut bytes = 0;
         let mut submit = |question: &Arc<str>, passage: &Arc<str>, options| {
             let job = Job::new(Arc::clone(question), Arc::clone(passage)).with(options);
@@ -77,12 +95,23 @@ impl<'r> Window<'r> {
                         texts.for_each(|text| submit(&asked.question, &text, self.document_options));
                         outcome = Some(Outcome::Ranking(Ok(Ranking::default())));
                     }
+                    Text::Index => {
+                        if let Some(Searched { corpus, passages }) = self.searched {
+                            let searched = Query::new(corpus, Arc::clone(&asked.question), passages);
+                            let texts = searched.texts(corpus);
+                            bytes += texts.iter().map(|text| text.len()).sum::<usize>();
+                            texts
+                                .iter()
+                                .for_each(|text| submit(&asked.question, text, self.document_options));
+                            query = Some(searched);
+                        }
+                    }
                 }
             }
             Err(error) => outcome = Some(Outcome::Bad(core::mem::take(error))),
         }
         self.bytes += bytes;
-        self.pending.push_back(Pending { item, tickets, outcome, bytes });
+        self.pending.push_back(Pending { item, query, tickets, outcome, bytes });
     }
 
     /// Waits for what comes of the first item, but not longer than `limit`, if there is one. Nothing if the window is
@@ -98,6 +127,14 @@ impl<'r> Window<'r> {
                 }
                 None => first.tickets.pop_front()?.wait(),
             };
+            if let Some(query) = &mut first.query {
+                if let Err(error) = query.add(reply) {
+                    first.tickets.clear();
+                    first.query = None;
+                    first.outcome = Some(Outcome::Found(Err(error)));
+                }
+                continue;
+            }
             match &mut first.outcome {
                 Some(Outcome::Ranking(Ok(ranking))) => {
                     if let Err(error) = ranking.add(reply, self.top_k) {
@@ -109,8 +146,10 @@ impl<'r> Window<'r> {
                 outcome => *outcome = Some(Outcome::Reply(reply)),
             }
         }
-        let Pending { item, outcome, bytes, .. } = self.pending.pop_front()?;
+        let Pending { item, query, outcome, bytes, .. } = self.pending.pop_front()?;
         self.bytes -= bytes;
-        Some((item, outcome?))
+        let found = query.zip(self.searched);
+        let found = found.map(|(query, searched)| query.finish(searched.corpus, self.top_k));
+        Some((item, found.map(|found| Outcome::Found(Ok(found))).or(outcome)?))
     }
 }

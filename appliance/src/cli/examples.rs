@@ -7,17 +7,26 @@ pub const ASK: &str = r#"Examples:
   blockspan ask --context "The mast is 31 metres high." "How high is the mast?"
   blockspan ask --context-file report.txt --top-k 3 --json "Who signed the contract?"
   cat report.txt | blockspan ask "Who signed the contract?"
-  blockspan ask --context-file notes --top-k 3 "Who signed the contract?""#;
+  blockspan ask --context-file notes --top-k 3 "Who signed the contract?"
+  blockspan ask --folder notes "Who signed the contract?"
+  blockspan ask --index notes.bsx --top-k 3 "Who signed the contract?""#;
+
+pub const INDEX: &str = r#"Examples:
+  blockspan index notes --out notes.bsx
+  blockspan ask --index notes.bsx "Who signed the contract?""#;
 
 pub const BATCH: &str = "Examples:
   blockspan batch questions.jsonl --out answers.jsonl
   blockspan batch questions.jsonl --expect answers.jsonl
+  blockspan batch questions.jsonl --index notes.bsx
   cat questions.jsonl | blockspan batch - --top-k 3";
 
 #[cfg(feature = "serve")]
 pub const SERVE: &str = r#"Examples:
   blockspan serve --model model.bspan
   curl -H "Content-Type: application/json" http://127.0.0.1:8080/v1/answer -d '{"question": "How high is the mast?", "context": "The mast is 31 metres high."}'
+  blockspan serve --index notes.bsx
+  curl -H "Content-Type: application/json" http://127.0.0.1:8080/v1/search-answer -d '{"question": "Who signed the contract?"}'
 
 Every option may also be given by its environment variable, for example BLOCKSPAN_LISTEN=127.0.0.1:9000."#;
 

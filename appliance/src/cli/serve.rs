@@ -17,8 +17,11 @@ pub struct Serve {
     /// Packed model (*.bspan); - is standard input [default: the one in this program].
     #[arg(long, value_name = "FILE", env = "BLOCKSPAN_MODEL")]
     pub model: Option<PathBuf>,
-    /// Load the model's file again when it changes (SIGHUP does so at any time). A broken one is refused, and the old
-    /// model goes on.
+    /// An index that `blockspan index` has written, for `POST /v1/search-answer` [default: none].
+    #[arg(long, value_name = "FILE", env = "BLOCKSPAN_INDEX")]
+    pub index: Option<PathBuf>,
+    /// Load the model's file, and the index, again when one of them changes (SIGHUP does so at any time). A broken one is
+    /// refused, and the old ones go on.
     #[arg(long, env = "BLOCKSPAN_WATCH")]
     pub watch: bool,
     /// Where to listen; several with commas between them. Port 0 takes a free one. Sockets from systemd are taken instead.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
 
-use super::html;
+use super::Kind;
 use crate::encoding::utf8;
 
 /// A text to find answers in.
@@ -15,6 +15,8 @@ use crate::encoding::utf8;
 pub struct Document {
     pub text: Arc<str>,
     pub lines: Lines,
+    /// What it says that it is about; empty where it says nothing.
+    pub title: String,
 }
 
 /// Where the lines of its file are in a text.
@@ -24,12 +26,14 @@ pub enum Lines {
     Same,
     /// The first byte from which on the text is from a line of the file, and that line, from 1; in order.
     From(Vec<(usize, u64)>),
+    /// The same with the pages of the file.
+    Pages(Vec<(usize, u64)>),
 }
 
 impl Document {
     /// Plain text.
     pub fn plain(text: impl Into<Arc<str>>) -> Self {
-        Self { text: text.into(), lines: Lines::Same }
+        Self { text: text.into(), lines: Lines::Same, title: String::new() }
     }
 
     /// The file's line, from 1, in which the byte at `at` is.
@@ -39,17 +43,25 @@ impl Document {
                 let before = self.text.as_bytes().get(..at).unwrap_or_default();
                 1 + before.iter().filter(|&&byte| byte == b'\n').count() as u64
             }
-            Lines::From(lines) => {
+            Lines::From(lines) | Lines::Pages(lines) => {
                 let next = lines.partition_point(|(first, _)| *first <= at);
                 next.checked_sub(1).and_then(|index| lines.get(index)).map_or(1, |(_, line)| *line)
             }
         }
     }
 
+    /// `:7` for the line, or `, page 7`.
+    pub fn place_at(&self, at: usize) -> String {
+        let line = self.line_at(at);
+        if matches!(self.lines, Lines::Pages(_)) { format!(", page {line}") } else { format!(":{line}") }
+    }
+
     /// What came from a file, or from standard input.
     pub fn from_bytes(bytes: Vec<u8>, path: Option<&Path>) -> Result<Self> {
-        let text = utf8(bytes)?;
-        Ok(if path.is_some_and(is_html) { html::text(&text) } else { Self::plain(text) })
+        match path.and_then(Kind::of) {
+            Some(kind) => kind.read(bytes),
+            None => Ok(Self::plain(utf8(bytes)?)),
+        }
     }
 }
 
@@ -66,12 +78,4 @@ pub fn read_all(reader: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     reader.take(1 << 32).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// By its name.
-fn is_html(path: &Path) -> bool {
-    let html = |extension: &std::ffi::OsStr| {
-        ["htm", "html", "xhtml"].iter().any(|name| extension.eq_ignore_ascii_case(name))
-    };
-    path.extension().is_some_and(html)
 }

@@ -1,6 +1,7 @@
 //! The text of an HTML page.
 
 use core::convert::Infallible;
+use core::ops::Range;
 
 use html5gum::emitters::ForwardingEmitter;
 use html5gum::emitters::callback::{Callback, CallbackEmitter, CallbackEvent};
@@ -77,7 +78,8 @@ pub fn text(page: &str) -> Document {
     // It yields nothing: the sink keeps what it wants.
     let mut tokens = Tokenizer::new_with_emitter(Page(page.as_bytes()), Lenient(emitter));
     let Ok(()) = tokens.try_for_each(|token| token.map(drop));
-    Document { text: state.text.into(), lines: Lines::From(state.lines) }
+    let title = state.text.get(state.title.unwrap_or_default()).unwrap_or_default().trim().to_owned();
+    Document { text: state.text.into(), lines: Lines::From(state.lines), title }
 }
 
 /// What is left of a page. The crate's own reader is some percent faster, and inlined into each of the tokenizer's states,
@@ -150,6 +152,8 @@ struct State<'a> {
     block: bool,
     /// Elements `pre` around this place, whose white space counts.
     pre: usize,
+    /// Where the text of the first title is; it has no end yet while that is open.
+    title: Option<Range<usize>>,
     /// The unseen element around this place, and how many of its kind are open.
     unseen: Option<(Vec<u8>, usize)>,
 }
@@ -195,6 +199,15 @@ impl State<'_> {
         self.text.push(c);
     }
 
+    fn title(&mut self, starts: bool) {
+        let end = self.text.len();
+        match &mut self.title {
+            None if starts => self.title = Some(end..end),
+            Some(title) if title.start == title.end && !starts => title.end = end,
+            _ => {}
+        }
+    }
+
     fn tag(&mut self, name: &[u8], starts: bool) {
         let is = |names: &[&str]| names.iter().any(|other| other.as_bytes() == name);
         match &mut self.unseen {
@@ -210,6 +223,9 @@ impl State<'_> {
                 self.block |= is(&BLOCKS);
                 // The cells of a row.
                 self.space |= is(&["td", "th"]);
+                if name == b"title" {
+                    self.title(starts);
+                }
                 if name == b"pre" {
                     self.pre = if starts { self.pre + 1 } else { self.pre.saturating_sub(1) };
                 }
@@ -242,6 +258,7 @@ mod tests {
         let expected = "The caf\u{e9} & the mast\nThe mast\nIt is 31 metres high\u{a0}\u{2014} and red.\nReally.\n\
                         Year 1862\nCost 4\u{2009}000\na\n  b\n1 < 2 &unknown;\nthe end";
         assert_eq!(&*document.text, expected);
+        assert_eq!(document.title, "The caf\u{e9} & the mast");
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 mod document;
 mod files;
+#[cfg(feature = "html")]
 mod html;
+mod kind;
 
-pub use document::{Document, read, read_all};
+pub use document::{Document, Lines, read, read_all};
 pub use files::{Files, is_stdin};
+pub use kind::Kind;

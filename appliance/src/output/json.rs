@@ -9,6 +9,8 @@ use blockspan_squad::printable_json;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::search::{Cited, Found, Place, Position};
+
 /// A question and its answers: `ask --json`. The order of the fields is part of the promise.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -57,6 +59,43 @@ struct InDocument<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
     margin: f32,
+    #[serde(flatten)]
+    found: Option<InIndex<'a>>,
+}
+
+/// Where an answer from an index stands.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct InIndex<'a> {
+    /// In place of the line, of a file that has pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<u32>,
+    /// How well the passage fits the question by its words.
+    retrieval: f32,
+    /// Around the answer.
+    sentence: &'a str,
+    /// Everywhere that passages which were read have this answer, best first; this place is the first.
+    places: Vec<OnePlace<'a>>,
+}
+
+/// One of the places of an answer.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Place"))]
+struct OnePlace<'a> {
+    document: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<u32>,
+    start: usize,
+    end: usize,
+    start_char: usize,
+    end_char: usize,
+    start_utf16: usize,
+    end_utf16: usize,
+    margin: f32,
+    retrieval: f32,
 }
 
 /// What a document is called, and what its sender said of it.
@@ -105,7 +144,7 @@ impl<'a> Object<'a> {
             let document = names.get(ranked.document);
             Item::new(
                 &ranked.answer,
-                document.map(|name| InDocument { name, line: None, margin: ranked.margin }),
+                document.map(|name| InDocument { name, line: None, margin: ranked.margin, found: None }),
             )
         });
         let unread = ranking.unread.iter().filter_map(|(document, error)| {
@@ -114,6 +153,61 @@ impl<'a> Object<'a> {
         let null_diff = ranking.null_diff;
         let answerable = answerable(model, null_diff);
         Self { id, question, answers: answers.collect(), null_diff, answerable, unread: unread.collect() }
+    }
+}
+
+impl<'a> Object<'a> {
+    /// The answers from an index.
+    pub fn found(id: Option<&'a Value>, question: &'a str, found: &'a Found, model: &Model<'_>) -> Self {
+        let answers = found.answers.iter().filter_map(|cited| {
+            let best = cited.places.first()?;
+            Some(Item::new(&cited.answer, Some(InDocument::cited(cited, best))))
+        });
+        let null_diff = found.null_diff;
+        let answerable = answerable(model, null_diff);
+        Self { id, question, answers: answers.collect(), null_diff, answerable, unread: Vec::new() }
+    }
+}
+
+impl<'a> InDocument<'a> {
+    fn cited(cited: &'a Cited, best: &'a Place) -> Self {
+        let (line, page) = best.position.split();
+        let found = InIndex {
+            page,
+            retrieval: best.retrieval,
+            sentence: &cited.sentence_text,
+            places: cited.places.iter().map(OnePlace::new).collect(),
+        };
+        Self { name: &best.name, line: line.map(u64::from), margin: best.margin, found: Some(found) }
+    }
+}
+
+impl<'a> OnePlace<'a> {
+    fn new(place: &'a Place) -> Self {
+        let (line, page) = place.position.split();
+        Self {
+            document: &place.name.document,
+            line,
+            page,
+            start: place.bytes.start,
+            end: place.bytes.end,
+            start_char: place.chars.start,
+            end_char: place.chars.end,
+            start_utf16: place.utf16.start,
+            end_utf16: place.utf16.end,
+            margin: place.margin,
+            retrieval: place.retrieval,
+        }
+    }
+}
+
+impl Position {
+    /// The line, or the page.
+    fn split(self) -> (Option<u32>, Option<u32>) {
+        match self {
+            Self::Line(line) => (Some(line), None),
+            Self::Page(page) => (None, Some(page)),
+        }
     }
 }
 

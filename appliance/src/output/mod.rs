@@ -15,8 +15,13 @@ pub use partial_file::PartialFile;
 
 /// Prints on stdout. A reader that has gone away is no error.
 pub fn print(text: &str) -> Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// As [`print()`], for what is no text.
+pub fn print_bytes(content: &[u8]) -> Result<()> {
     let mut stdout = io::stdout().lock();
-    delivered(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())).map(drop)
+    delivered(stdout.write_all(content).and_then(|()| stdout.flush())).map(drop)
 }
 
 /// Whether what was written on stdout has a reader; other failures are errors.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 
-use super::print;
+use super::print_bytes;
 
 /// The most symbolic links that are followed one after the other, as Linux has it.
 const MAX_LINKS: usize = 40;
@@ -53,13 +53,18 @@ impl NewFile {
 
     /// Writes the file.
     pub fn write(self, text: &str) -> Result<()> {
-        let Some(target) = &self.target else { return print(text) };
+        self.write_bytes(text.as_bytes())
+    }
+
+    /// Writes a file that is no text.
+    pub fn write_bytes(self, content: &[u8]) -> Result<()> {
+        let Some(target) = &self.target else { return print_bytes(content) };
         let mut file = self.temporary(target)?;
         // What is replaced keeps who may read it.
         if let Ok(old) = target.metadata() {
             file.as_file().set_permissions(old.permissions()).map_err(|error| self.failed(&error))?;
         }
-        let written = file.as_file_mut().write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all());
+        let written = file.as_file_mut().write_all(content).and_then(|()| file.as_file().sync_all());
         written
             .and_then(|()| file.persist(target).map(drop).map_err(|error| error.error))
             .map_err(|error| self.failed(&error))

@@ -12,6 +12,8 @@ use crate::documents::Document;
 
 /// Characters of a long line that are shown before and after the answer.
 const AROUND: usize = 60;
+/// And of a sentence.
+const AROUND_IN_SENTENCE: usize = 400;
 
 /// What came of a question.
 pub struct Reply<'a> {
@@ -34,6 +36,10 @@ pub struct Entry<'a> {
     pub document: &'a Document,
     /// Where there are several documents: which it is.
     pub place: Option<Place<'a>>,
+    /// The sentence around the answer, where that is shown in place of its lines: bytes of the document.
+    pub sentence: Option<Range<usize>>,
+    /// Where else the same answer stands.
+    pub also: Vec<String>,
 }
 
 /// A document among others.
@@ -130,30 +136,39 @@ fn guessed(reply: &Reply<'_>, out: &mut String) -> bool {
 }
 
 fn details(out: &mut String, entry: &Entry<'_>, marks: Marks) {
-    let Entry { answer, document, place } = entry;
+    let Entry { answer, document, place, sentence, also } = entry;
     let &&Answer { start, end, start_char, end_char, score, .. } = answer;
     if let Some(Place { name, margin }) = place {
-        put(out, format_args!("  {}:{}, margin {margin:.3}\n", printable(name), document.line_at(start)));
+        let at = document.place_at(start);
+        put(out, format_args!("  {}{at}, margin {margin:.3}\n", printable(name)));
     }
     put(out, format_args!("  score {score:.4}, bytes {start}..{end}, characters {start_char}..{end_char}\n"));
-    let lines = excerpt(&document.text, start..end);
+    let shown = sentence.clone().unwrap_or(0..document.text.len());
+    let around = if sentence.is_some() { AROUND_IN_SENTENCE } else { AROUND };
+    let text = document.text.get(shown.clone()).unwrap_or_default();
+    let mut lines = excerpt(text, start - shown.start..end - shown.start);
+    lines.iter_mut().for_each(|line| line.at += shown.start);
     // Of the file, not of the text.
     let width = lines.last().map_or(1, |line| document.line_at(line.at).to_string().len());
     for Line { number, at, before, marked, after } in lines {
         // A byte-order mark is no part of the text.
         let before = before.strip_prefix('\u{feff}').filter(|_| number == 1).unwrap_or(before);
+        let (before, after) = (head_cut(before, around), tail_cut(after, around));
         put(
             out,
             format_args!(
                 "  {:width$} | {}{}{}{}{}\n",
                 document.line_at(at),
-                head_cut(before),
+                before,
                 marks.open,
                 printable(marked),
                 marks.close,
-                tail_cut(after)
+                after
             ),
         );
+    }
+    if !also.is_empty() {
+        put(out, format_args!("  also {}\n", printable(&also.join(", "))));
     }
 }
 
@@ -194,16 +209,16 @@ fn excerpt(passage: &str, span: Range<usize>) -> Vec<Line<'_>> {
 }
 
 /// The end of a text, from a word's beginning.
-fn head_cut(text: &str) -> String {
-    let Some((cut, _)) = text.char_indices().rev().nth(AROUND) else { return printable(text) };
+fn head_cut(text: &str, most: usize) -> String {
+    let Some((cut, _)) = text.char_indices().rev().nth(most) else { return printable(text) };
     let tail = text.get(cut..).unwrap_or_default();
     format!("… {}", printable(tail.split_once(char::is_whitespace).map_or(tail, |(_, rest)| rest)))
 }
 
 /// The beginning of a text, up to a word's end.
-fn tail_cut(text: &str) -> String {
+fn tail_cut(text: &str, most: usize) -> String {
     let text = text.trim_end_matches(['\n', '\r']);
-    let Some((cut, _)) = text.char_indices().nth(AROUND) else { return printable(text) };
+    let Some((cut, _)) = text.char_indices().nth(most) else { return printable(text) };
     let head = text.get(..cut).unwrap_or_default();
     format!("{} …", printable(head.rsplit_once(char::is_whitespace).map_or(head, |(rest, _)| rest)))
 }
@@ -233,7 +248,7 @@ mod tests {
     #[test]
     fn long_lines_are_cut_between_words() {
         let words = "äß word ".repeat(20);
-        let (head, tail) = (head_cut(&words), tail_cut(&words));
+        let (head, tail) = (head_cut(&words, AROUND), tail_cut(&words, AROUND));
         assert!(head.starts_with("… ") && head.ends_with("äß word "), "{head}");
         assert!(tail.starts_with("äß word ") && tail.ends_with(" …"), "{tail}");
         for cut in [head, tail] {
@@ -258,6 +273,10 @@ mod tests {
         Answer { text: part.to_owned(), start, end: start + part.len(), ..Answer::default() }
     }
 
+    fn entry<'a>(answer: &'a Answer, document: &'a Document) -> Entry<'a> {
+        Entry { answer, document, place: None, sentence: None, also: Vec::new() }
+    }
+
     #[test]
     fn no_answer_tells_why() {
         let shown = |null_threshold| reply(&Reply { null_threshold, ..nothing() }, Marks::BRACKETS);
@@ -270,7 +289,7 @@ mod tests {
         let passage = "\u{feff}a \u{202e}x\u{2066} \x1b[31mred\x07 \u{9b}b";
         let (document, answer) = (Document::plain(passage), answer(passage, "\x1b[31mred\x07"));
         let place = Some(Place { name: "a\x1bb.txt", margin: 2.0 });
-        let entries = vec![Entry { answer: &answer, document: &document, place }];
+        let entries = vec![Entry { place, ..entry(&answer, &document) }];
         let shown = reply(&Reply { entries, ..nothing() }, Marks::BRACKETS);
         let mut lines = shown.lines();
         assert_eq!(lines.next(), Some("<U+001B>[31mred<U+0007>"));
@@ -284,8 +303,7 @@ mod tests {
     #[test]
     fn each_document_tells_whether_its_answer_is_a_guess() {
         let (document, answer) = (Document::plain("one two"), answer("one two", "two"));
-        let entry =
-            |margin| Entry { answer: &answer, document: &document, place: Some(Place { name: "a", margin }) };
+        let entry = |margin| Entry { place: Some(Place { name: "a", margin }), ..entry(&answer, &document) };
         let shown = |margins: [f32; 2], null_diff| {
             let (entries, recommended) = (margins.map(entry).into(), Some(-5.0));
             let text = reply(
@@ -300,5 +318,19 @@ mod tests {
         assert_eq!(shown([9.0, 6.0], -9.0), ["1. two", "2. two"]);
         assert_eq!(shown([9.0, 4.0], -9.0), ["1. two", "2. guess: two"]);
         assert_eq!(shown([4.0, 3.0], -4.0), ["no answer in these documents", "guess 1: two", "guess 2: two"]);
+    }
+
+    #[test]
+    fn a_sentence_is_shown_whole_with_where_else_the_answer_stands() {
+        let long = "word ".repeat(30);
+        let passage = format!("One. Two {long}three {long}\nfour. Five.");
+        let (document, answer) = (Document::plain(passage.as_str()), answer(&passage, "three"));
+        let sentence = Some(5..passage.len() - " Five.".len());
+        let also = vec!["b.txt:3".to_owned(), "c\x1b.pdf, page 4".to_owned()];
+        let entries = vec![Entry { sentence, also, ..entry(&answer, &document) }];
+        let shown = reply(&Reply { entries, ..nothing() }, Marks::BRACKETS);
+        let last: Vec<&str> = shown.lines().skip(2).collect();
+        assert_eq!(last[0], format!("  1 | Two {long}[three] {long}"));
+        assert_eq!(last[1..], ["  also b.txt:3, c<U+001B>.pdf, page 4"]);
     }
 }

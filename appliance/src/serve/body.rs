@@ -30,29 +30,36 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Input<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
-        let (head, mut body) = request.into_parts();
-        check_type(&head.headers)?;
-        let length = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        let too_long = length.is_some_and(|bytes: usize| bytes > app.limits.max_body_bytes);
-        if too_long && head.headers.contains_key(EXPECT) {
-            // The client waits with the body until it is told to go on.
-            return Err(too_large(app));
-        }
-        let whole = if too_long {
-            None
-        } else {
-            tokio::time::timeout(app.body_timeout, read(app, &mut body)).await.map_err(|_| {
-                let seconds = app.body_timeout.as_secs();
-                let message = format!("the body took longer than {seconds} s; send it at once");
-                ApiError::new(Kind::Timeout, message)
-            })??
-        };
-        let Some((bytes, room)) = whole else {
-            let _ = tokio::time::timeout(app.body_timeout, drain(app, body)).await;
-            return Err(too_large(app));
-        };
+        // In a box of its own, which is the same code for every kind of request.
+        let (bytes, room) = Box::pin(receive(request, app)).await?;
         Ok(Self(parse(&bytes)?, room))
     }
+}
+
+/// The bytes of the body.
+async fn receive(request: Request, app: &Arc<App>) -> Result<(Vec<u8>, Room), ApiError> {
+    let (head, mut body) = request.into_parts();
+    check_type(&head.headers)?;
+    let length = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let too_long = length.is_some_and(|bytes: usize| bytes > app.limits.max_body_bytes);
+    if too_long && head.headers.contains_key(EXPECT) {
+        // The client waits with the body until it is told to go on.
+        return Err(too_large(app));
+    }
+    let whole = if too_long {
+        None
+    } else {
+        tokio::time::timeout(app.body_timeout, read(app, &mut body)).await.map_err(|_| {
+            let seconds = app.body_timeout.as_secs();
+            let message = format!("the body took longer than {seconds} s; send it at once");
+            ApiError::new(Kind::Timeout, message)
+        })??
+    };
+    let Some((bytes, room)) = whole else {
+        let _ = tokio::time::timeout(app.body_timeout, drain(app, body)).await;
+        return Err(too_large(app));
+    };
+    Ok((bytes, room))
 }
 
 /// Browsers let any page send what has another type, or none; then they name the page in `Origin`. Clients that are no

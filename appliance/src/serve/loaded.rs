@@ -1,6 +1,6 @@
 //! The model at work: read, checked, with its sessions.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::SystemTime;
 
@@ -14,11 +14,14 @@ use crate::cli::{Serve, ServeMode};
 use crate::model_source::ModelSource;
 use crate::passage::is_stdin;
 use crate::runtime::{kernels, max_seq_len, remedy};
+use crate::search::Corpus;
 
 /// How a model is loaded, every time.
 pub struct Loading {
     /// The file, if there is one.
     pub path: Option<PathBuf>,
+    /// The index, if there is one.
+    index: Option<PathBuf>,
     mode: ServeMode,
     threads: usize,
     kernels: &'static dyn Kernels,
@@ -30,6 +33,8 @@ pub struct Loading {
 /// A model with its sessions. Whoever answers with it holds a reference, so that a swap takes nothing away from them.
 pub struct Loaded {
     reader: Option<Reader>,
+    /// What `POST /v1/search-answer` asks, if there is an index.
+    pub corpus: Option<Corpus>,
     /// What messages call it.
     pub name: String,
     /// Bytes of the file.
@@ -58,6 +63,7 @@ impl Loading {
         let threads = machine.threads.unwrap_or_else(|| cores().min(most));
         Ok(Self {
             path: args.model.clone(),
+            index: args.index.clone(),
             mode: machine.mode,
             threads,
             kernels: kernels(machine.isa.as_deref())?,
@@ -77,14 +83,16 @@ impl Loading {
         self.mode
     }
 
-    /// The file, if it can be read again.
-    pub fn file(&self) -> Option<&Path> {
-        self.path.as_deref().filter(|path| !is_stdin(path))
+    /// The files that can be read again: the model's, the index.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let model = self.path.iter().filter(|path| !is_stdin(path));
+        model.chain(&self.index).cloned().collect()
     }
 
     /// Reads the model into memory and starts its sessions. It is not mapped: a copy over the file, which a command would
-    /// only misread, would end a server by a signal.
+    /// only misread, would end a server by a signal. The index is: it may be large, and `blockspan index` renames.
     pub fn load(&self) -> Result<Loaded> {
+        let corpus = self.index.as_deref().map(Corpus::open).transpose()?;
         let source = ModelSource::read(self.path.as_deref())?;
         let (name, bytes) = (source.to_string(), source.bytes().len());
         let model: SharedModel = source.share()?;
@@ -103,6 +111,7 @@ impl Loading {
         check_numbers(&reply, f32::INFINITY).map_err(|overflow| anyhow!("{name}: {overflow}"))?;
         Ok(Loaded {
             reader: Some(reader),
+            corpus,
             name,
             bytes,
             since: SystemTime::now(),

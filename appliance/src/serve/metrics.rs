@@ -21,6 +21,8 @@ pub enum Route {
     HuggingFace,
     /// `POST /v1/answer`.
     Answer,
+    /// `POST /v1/search-answer`.
+    SearchAnswer,
     /// `POST /answers/`, of Weaviate.
     Weaviate,
     /// Everything that asks nothing.
@@ -28,13 +30,14 @@ pub enum Route {
 }
 
 impl Route {
-    const ALL: [Self; 4] = [Self::HuggingFace, Self::Answer, Self::Weaviate, Self::Other];
+    const ALL: [Self; 5] = [Self::HuggingFace, Self::Answer, Self::SearchAnswer, Self::Weaviate, Self::Other];
 
     /// The route of a method and the path's pattern.
     pub fn of(method: &Method, path: Option<&str>) -> Self {
         match path {
             Some("/") if method == Method::POST => Self::HuggingFace,
             Some("/v1/answer") if method == Method::POST => Self::Answer,
+            Some("/v1/search-answer") if method == Method::POST => Self::SearchAnswer,
             Some("/answers/" | "/answers") if method == Method::POST => Self::Weaviate,
             _ => Self::Other,
         }
@@ -45,6 +48,7 @@ impl Route {
         match self {
             Self::HuggingFace => "/",
             Self::Answer => "/v1/answer",
+            Self::SearchAnswer => "/v1/search-answer",
             Self::Weaviate => "/answers/",
             Self::Other => "other",
         }

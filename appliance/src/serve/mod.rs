@@ -106,7 +106,7 @@ fn reload(args: &Serve, app: &Arc<App>) -> Result<()> {
         tokio::spawn(swap::on_hangup(Arc::clone(app), Arc::clone(&swap), key_file, hangups));
     }
     if args.watch {
-        ensure!(app.loading.file().is_some(), "--watch: the model is no file; name one with --model FILE");
+        ensure!(!app.loading.files().is_empty(), "--watch: the model is no file; name one with --model FILE");
         tokio::spawn(swap::watch(Arc::clone(app), swap));
     }
     Ok(())

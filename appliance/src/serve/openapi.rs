@@ -8,7 +8,7 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::errors::{ErrorBody, Kind};
-use super::routes::{health, hf, info, native, weaviate};
+use super::routes::{health, hf, info, native, rules, search, weaviate};
 
 /// The document, while it is put together.
 struct Document {
@@ -33,6 +33,12 @@ impl Document {
             "security": [{}, { "key": [] }],
         });
         self.paths.insert(path.into(), json!({ "post": operation }));
+    }
+
+    /// Says of a path that takes questions that it may be one that this server does not have.
+    fn not_found(&mut self, path: &str) {
+        let responses = &mut self.paths[path]["post"]["responses"];
+        responses.as_object_mut().unwrap().extend([reference(Kind::NotFound)]);
     }
 
     /// A path that tells something; one that is not `open` may want a key.
@@ -77,11 +83,17 @@ fn document() -> Value {
         "task",
         "The question-answering task of Hugging Face's inference API",
     );
-    document.ask::<native::Request, native::Replies<'_>>(
+    document.ask::<native::Request, rules::Replies<'_>>(
         "/v1/answer",
         "answer",
         "One question or many, about a passage or documents, by the rules of `blockspan ask`",
     );
+    document.ask::<search::Request, rules::Replies<'_>>(
+        "/v1/search-answer",
+        "searchAnswer",
+        "One question or many, about the documents of the server's index",
+    );
+    document.not_found("/v1/search-answer");
     document.ask::<weaviate::Request, weaviate::Reply>(
         "/answers/",
         "weaviate",

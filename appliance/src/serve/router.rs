@@ -10,7 +10,7 @@ use super::app::App;
 use super::front::front;
 #[cfg(feature = "page")]
 use super::routes::page;
-use super::routes::{health, hf, info, metrics, missing, native, openapi, weaviate};
+use super::routes::{health, hf, info, metrics, missing, native, openapi, search, weaviate};
 
 /// All routes, behind the layer that every request passes.
 pub fn router(app: Arc<App>) -> Router {
@@ -25,6 +25,7 @@ fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/", post(hf::answer))
         .route("/v1/answer", post(native::answer))
+        .route("/v1/search-answer", post(search::answer))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/info", get(info::info))

@@ -31,7 +31,7 @@ struct Stamp {
 }
 
 impl Swap {
-    /// A model that does not load is told in the log, and the old one goes on.
+    /// A model or an index that does not load is told in the log, and the old ones go on.
     pub async fn reload(&self, app: &Arc<App>) {
         let _one_at_a_time = self.0.lock().await;
         let worker = Arc::clone(app);
@@ -39,7 +39,8 @@ impl Swap {
         // Its panic is an error like another.
         match loaded.unwrap_or_else(|error| Err(anyhow!("{error}; please report it"))) {
             Ok(loaded) => {
-                tracing::info!(model = loaded.name, bytes = loaded.bytes, "another model at work");
+                let documents = loaded.corpus.as_ref().map(|corpus| corpus.index.documents());
+                tracing::info!(model = loaded.name, bytes = loaded.bytes, documents, "another model at work");
                 app.replace(loaded);
                 app.metrics.swaps.inc();
             }
@@ -68,28 +69,30 @@ pub async fn on_hangup(
                 Err(error) => tracing::error!("the keys are not loaded, the old ones go on: {error:#}"),
             }
         }
-        match app.loading.file() {
-            Some(_) => swap.reload(&app).await,
-            None => tracing::info!("the model is no file that could be loaded again; name one with --model"),
+        if app.loading.files().is_empty() {
+            tracing::info!("the model is no file that could be loaded again; name one with --model");
+        } else {
+            swap.reload(&app).await;
         }
         notify::ready();
     }
 }
 
-/// Loads the model again when its file is another, and has been the same at two looks: one that is being written is left
-/// alone.
+/// Loads model and index again when a file is another, and has been the same at two looks: one that is being written is
+/// left alone.
 pub async fn watch(app: Arc<App>, swap: Arc<Swap>) {
-    let Some(path) = app.loading.file().map(Path::to_owned) else { return };
-    let mut at_work = stamp(&path);
-    let mut last = at_work;
+    let files = app.loading.files();
+    // A file that is not there is about to be.
+    let stamps = || files.iter().map(|path| stamp(path)).collect::<Option<Vec<Stamp>>>();
+    let mut at_work = stamps();
+    let mut last = at_work.clone();
     let mut ticks = interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let now = stamp(&path);
-        // A file that is not there is about to be.
+        let now = stamps();
         if now.is_some() && now == last && now != at_work {
-            at_work = now;
+            at_work.clone_from(&now);
             swap.reload(&app).await;
         }
         last = now;

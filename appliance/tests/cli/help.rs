@@ -5,12 +5,23 @@ use serde_json::Value;
 
 use crate::common::{TempFile, blockspan, default_model, stdout, with_card};
 
-const COMMANDS: [&str; 9] =
-    ["ask", "batch", "eval", "inspect", "bench", "selftest", "tokenize", "completions", "man"];
+const COMMANDS: [&str; 10] =
+    ["index", "ask", "batch", "eval", "inspect", "bench", "selftest", "tokenize", "completions", "man"];
 
 /// With the one whose examples need a server ([`tests/serve`](../serve/help.rs)).
-const ALL_COMMANDS: [&str; 10] =
-    ["ask", "batch", "serve", "eval", "inspect", "bench", "selftest", "tokenize", "completions", "man"];
+const ALL_COMMANDS: [&str; 11] = [
+    "ask",
+    "batch",
+    "index",
+    "serve",
+    "eval",
+    "inspect",
+    "bench",
+    "selftest",
+    "tokenize",
+    "completions",
+    "man",
+];
 
 fn help(args: &[&str]) -> String {
     stdout(&blockspan(args).output().unwrap())
@@ -102,7 +113,15 @@ fn placeholders_say_what_is_wanted() {
 #[test]
 fn options_with_a_value_tell_their_default() {
     // These have none: without them nothing is written, and the passage comes from elsewhere.
-    const WITHOUT: [&str; 4] = ["--context ", "--predictions ", "--output-dir ", "--expect "];
+    const WITHOUT: [&str; 7] = [
+        "--context ",
+        "--index ",
+        "--folder ",
+        "Write the index",
+        "--predictions ",
+        "--output-dir ",
+        "--expect ",
+    ];
     for command in ALL_COMMANDS {
         let help = help(&[command, "-h"]);
         for line in help.lines().filter(|line| line.trim_start().starts_with("--") && line.contains(" <")) {

@@ -14,6 +14,7 @@ mod eval;
 mod help;
 mod hostile_text;
 mod hyphens;
+mod index;
 mod inspect;
 mod manual;
 mod packed;

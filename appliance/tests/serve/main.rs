@@ -11,6 +11,7 @@ mod packed;
 #[cfg(all(feature = "page", unix))]
 mod page;
 mod refusals;
+mod search;
 mod security;
 #[cfg(unix)]
 mod swap;

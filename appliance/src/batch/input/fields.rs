@@ -9,10 +9,15 @@ use super::context_file::ContextFiles;
 use crate::output::json::DocumentName;
 
 /// What an object asks, or why there is no object.
-pub fn item(object: Result<Map<String, Value>, String>, place: Place, files: &mut ContextFiles) -> Item {
+pub fn item(
+    object: Result<Map<String, Value>, String>,
+    place: Place,
+    files: &mut ContextFiles,
+    searched: bool,
+) -> Item {
     let (id, asked) = match object {
         Ok(mut map) => match id(&mut map) {
-            Ok(id) => (id, asked(&mut map, files)),
+            Ok(id) => (id, asked(&mut map, files, searched)),
             Err(error) => (None, Err(error)),
         },
         Err(error) => (None, Err(error)),
@@ -29,9 +34,13 @@ pub fn id_or_line(id: Option<Value>, asked: &Result<Asked, String>, place: &Plac
     }
 }
 
-/// The question and its passage; or what is wrong.
-fn asked(map: &mut Map<String, Value>, files: &mut ContextFiles) -> Result<Asked, String> {
+/// The question and its passage; or what is wrong. One that is searched needs no passage, and those that it has are passed
+/// over.
+fn asked(map: &mut Map<String, Value>, files: &mut ContextFiles, searched: bool) -> Result<Asked, String> {
     let question = text(map, "question")?.ok_or("question is missing; give the question's text")?.into();
+    if searched {
+        return Ok(Asked { question, text: Text::Index });
+    }
     let (context, file) = (text(map, "context")?, text(map, "context_file")?);
     let documents = map.remove("documents").filter(|value| !value.is_null());
     let text = match (context, file, documents) {

@@ -31,7 +31,7 @@ pub fn read(input: impl BufRead, origin: Origin) -> impl Iterator<Item = Result<
             }
             let place =
                 Place { file: origin.name.clone(), line: Some(lines.number), position: lines.position };
-            return Some(Ok(item(&lines.bytes, long, place, &mut files)));
+            return Some(Ok(item(&lines.bytes, long, place, &mut files, origin.searched)));
         }
     })
 }
@@ -72,14 +72,14 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
-fn item(line: &[u8], long: bool, place: Place, files: &mut ContextFiles) -> Item {
+fn item(line: &[u8], long: bool, place: Place, files: &mut ContextFiles, searched: bool) -> Item {
     let object = if long {
         Err(format!("longer than {} MiB; split it", MAX_LINE >> 20))
     } else {
         // Its end is no part of it.
         object(line.trim_ascii_end())
     };
-    fields::item(object, place, files)
+    fields::item(object, place, files, searched)
 }
 
 fn object(line: &[u8]) -> Result<Map<String, Value>, String> {

@@ -45,8 +45,8 @@ pub enum Next {
 }
 
 impl Input {
-    /// Finds out whether the files are there, and begins to read.
-    pub fn open(paths: &[PathBuf], format: Option<Format>) -> Result<Self> {
+    /// Finds out whether the files are there, and begins to read. Questions that are `searched` need no passages.
+    pub fn open(paths: &[PathBuf], format: Option<Format>, searched: bool) -> Result<Self> {
         if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
             bail!("standard input can be read once only; give - once");
         }
@@ -70,7 +70,7 @@ impl Input {
             let (mut before, several) = (0, paths.len() > 1);
             for path in &paths {
                 let name = several.then(|| Arc::from(path.display().to_string()));
-                let origin = Origin { path: path.clone(), name, before };
+                let origin = Origin { path: path.clone(), name, before, searched };
                 let opened = open(origin, format.unwrap_or_else(|| format_of(path)));
                 let (items, failed) = match opened {
                     Ok(items) => (Some(items), None),

@@ -20,6 +20,8 @@ pub struct Origin {
     pub name: Option<Arc<str>>,
     /// Bytes of the files before it.
     pub before: u64,
+    /// Whether its questions are about an index, whatever passages it has.
+    pub searched: bool,
 }
 
 impl Origin {

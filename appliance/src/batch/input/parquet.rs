@@ -57,7 +57,7 @@ pub fn read(origin: Origin) -> Result<impl Iterator<Item = Result<Item>>> {
         let part = u128::from(bytes) * u128::from(number) / u128::from(count.max(1).unsigned_abs());
         let position = origin.before + u64::try_from(part).unwrap_or(bytes);
         let place = Place { file: origin.name.clone(), line: Some(number), position };
-        Some(Ok(fields::item(columns.object(row), place, &mut files)))
+        Some(Ok(fields::item(columns.object(row), place, &mut files, origin.searched)))
     }))
 }
 

@@ -15,8 +15,8 @@ pub fn read(origin: &Origin) -> Result<impl Iterator<Item = Result<Item>> + use<
     let dataset = Dataset::read(&origin.path).map_err(|error| anyhow::Error::msg(error.to_string()))?;
     dataset.notes().iter().for_each(|note| output::note(&format!("note: {note}")));
     let bytes = origin.path.metadata().map_or(0, |metadata| metadata.len());
-    let (count, before, file) =
-        (dataset.questions().count().max(1) as u64, origin.before, origin.name.clone());
+    let (count, before, file, searched) =
+        (dataset.questions().count().max(1) as u64, origin.before, origin.name.clone(), origin.searched);
     let questions = dataset.paragraphs.into_iter().flat_map(|paragraph| {
         let passage: Arc<str> = paragraph.context.into();
         paragraph.questions.into_iter().map(move |question| (question, Arc::clone(&passage)))
@@ -24,7 +24,8 @@ pub fn read(origin: &Origin) -> Result<impl Iterator<Item = Result<Item>> + use<
     Ok((1u64..).zip(questions).map(move |(number, (question, passage))| {
         // As if each question took the same part of the file.
         let position = before + (u128::from(bytes) * u128::from(number) / u128::from(count)) as u64;
-        let asked = Asked { question: question.question.into(), text: Text::Passage(passage) };
+        let text = if searched { Text::Index } else { Text::Passage(passage) };
+        let asked = Asked { question: question.question.into(), text };
         let place = Place { file: file.clone(), line: None, position };
         Ok(Item { id: question.id.into(), place, asked: Ok(asked) })
     }))

@@ -3,6 +3,7 @@
 use core::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use anyhow::{Result, anyhow, bail};
 use csv::{ByteRecord, Reader, ReaderBuilder};
@@ -60,6 +61,8 @@ struct Columns {
 enum Passage {
     Context(usize),
     File(usize),
+    /// None is needed.
+    Index,
 }
 
 impl Columns {
@@ -76,8 +79,10 @@ impl Columns {
             (Some(context), None) => Some(Passage::Context(context)),
             (None, Some(file)) => Some(Passage::File(file)),
             (None, None) => None,
+            _ if origin.searched => None,
             _ => bail!("{shown}: columns context and context_file; give one of them"),
         };
+        let passage = if origin.searched { Some(Passage::Index) } else { passage };
         match (column("question"), passage) {
             (Some(question), Some(passage)) => {
                 Ok(Self { id: column("id"), question, passage, count: names.len() })
@@ -103,9 +108,10 @@ impl Columns {
             })
         };
         let question = text("question", self.question)?.into();
-        let passage = match self.passage {
+        let passage: Arc<str> = match self.passage {
             Passage::Context(column) => text("context", column)?.into(),
             Passage::File(column) => files.read(text("context_file", column)?)?,
+            Passage::Index => return Ok(Asked { question, text: Text::Index }),
         };
         Ok(Asked { question, text: Text::Passage(passage) })
     }

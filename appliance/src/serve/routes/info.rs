@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 
+use crate::search::Corpus;
 use crate::serve::app::App;
 use crate::serve::respond::with_json;
 
@@ -19,6 +20,9 @@ pub struct Info {
     version: &'static str,
     model: ModelInfo,
     machine: MachineInfo,
+    /// The index at work, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<IndexInfo>,
     limits: Limits,
 }
 
@@ -43,6 +47,19 @@ struct ModelInfo {
     null_threshold: Option<f32>,
     /// The lines of the model's card.
     metadata: BTreeMap<String, String>,
+}
+
+/// The index that `/v1/search-answer` asks.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct IndexInfo {
+    /// Bytes of the file.
+    bytes: usize,
+    documents: usize,
+    passages: usize,
+    words: u64,
+    /// When the folder was read, in seconds since 1970.
+    written: i64,
 }
 
 /// What computes.
@@ -99,6 +116,13 @@ pub async fn info(State(app): State<Arc<App>>) -> Response {
             sessions: reader.sessions(),
             threads_per_session: reader.threads_per_session(),
         },
+        index: loaded.corpus.as_ref().map(|Corpus { index, .. }| IndexInfo {
+            bytes: index.bytes().len(),
+            documents: index.documents(),
+            passages: index.passages(),
+            words: index.words(),
+            written: index.written().0,
+        }),
         limits: Limits {
             queue: limits.queue,
             max_body_bytes: limits.max_body_bytes,

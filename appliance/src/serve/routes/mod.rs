@@ -9,4 +9,6 @@ pub mod native;
 pub mod openapi;
 #[cfg(feature = "page")]
 pub mod page;
+pub mod rules;
+pub mod search;
 pub mod weaviate;

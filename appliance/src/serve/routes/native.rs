@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use blockspan_engine::AnswerOptions;
 use blockspan_reader::{Error, Job, RankOptions, Ranking, Reader, Reply};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::answering::check_numbers;
@@ -15,12 +14,8 @@ use crate::serve::answering::answer_all;
 use crate::serve::app::App;
 use crate::serve::body::Input;
 use crate::serve::errors::ApiError;
-use crate::serve::respond::with_json_of;
 
-/// A response is at most so many times as long as the longest request,
-const RESPONSE: usize = 4;
-/// or so many bytes, if that is more.
-const LEAST_RESPONSE: usize = 1 << 20;
+use super::rules::{self, Rules, respond};
 
 /// One question or many, about one passage or many documents.
 #[derive(Deserialize)]
@@ -67,15 +62,6 @@ struct Document {
     meta: Option<Value>,
 }
 
-/// What `ask --json` prints; or, for `questions`, that for each of them.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(untagged)]
-pub enum Replies<'a> {
-    One(Object<'a>),
-    Many { results: Vec<Object<'a>> },
-}
-
 /// What the questions are about.
 enum Texts {
     Passage(Arc<str>),
@@ -101,7 +87,7 @@ pub async fn answer(
     let mut replies = answer_all(&app, &loaded, jobs.into_iter()).await?.into_iter();
     let place = |index: usize| if many { format!("questions[{index}]") } else { String::new() };
     let threshold = options.answer.null_threshold;
-    let most = app.limits.max_body_bytes.saturating_mul(RESPONSE).max(LEAST_RESPONSE);
+    let most = rules::longest_response(&app);
     match &texts {
         Texts::Passage(_) => {
             let reply = |(index, reply): (usize, Result<Reply, Error>)| {
@@ -135,18 +121,6 @@ pub async fn answer(
     }
 }
 
-fn respond<'a>(
-    mut objects: impl Iterator<Item = Object<'a>>,
-    many: bool,
-    most: usize,
-) -> Result<Response, ApiError> {
-    let replies = match objects.next() {
-        Some(object) if !many => Replies::One(object),
-        first => Replies::Many { results: first.into_iter().chain(objects).collect() },
-    };
-    with_json_of(&replies, most)
-}
-
 impl Texts {
     fn all(&self) -> &[Arc<str>] {
         match self {
@@ -159,25 +133,15 @@ impl Texts {
 impl Request {
     /// How each text is read.
     fn options(&self, reader: &Reader) -> Result<RankOptions, ApiError> {
-        let default = AnswerOptions::default();
-        let answer = AnswerOptions {
-            max_answer_len: self.max_answer_len.unwrap_or(default.max_answer_len),
-            n_best: self.n_best.unwrap_or(default.n_best),
-            null_threshold: self.null_threshold.unwrap_or(default.null_threshold),
-            max_query_length: self.max_query_length.unwrap_or(default.max_query_length),
+        let rules = Rules {
+            n_best: self.n_best,
+            max_answer_len: self.max_answer_len,
+            null_threshold: self.null_threshold,
+            max_query_length: self.max_query_length,
+            max_seq_len: self.max_seq_len,
             doc_stride: self.doc_stride,
         };
-        let (windows, longest) = (self.max_seq_len.unwrap_or(reader.max_seq_len()), reader.max_seq_len());
-        if !(8..=longest).contains(&windows) {
-            return Err(ApiError::validation(format!(
-                "max_seq_len {windows}: give 8 to {longest} tokens, or start the server with a larger --max-seq-len"
-            )));
-        }
-        if let Some(stride) = self.doc_stride.filter(|&stride| stride >= windows) {
-            return Err(ApiError::validation(format!(
-                "doc_stride {stride}: give less than the window's {windows} tokens (max_seq_len)"
-            )));
-        }
+        let answer = rules.check(reader)?;
         let (top_k, per_document) = match (&self.documents, self.per_document) {
             (Some(_), per_document) => (self.top_k.unwrap_or(1), per_document.unwrap_or(1)),
             // All answers are those of the one passage.
@@ -194,17 +158,7 @@ impl Request {
 
     /// The questions, and whether they came as a list.
     fn questions(&mut self, most: usize) -> Result<(Vec<Arc<str>>, bool), ApiError> {
-        match (self.question.take(), self.questions.take()) {
-            (Some(question), None) => Ok((vec![question.into()], false)),
-            (None, Some(questions)) if questions.len() > most => {
-                Err(ApiError::too_many("questions", questions.len(), most, "--max-questions"))
-            }
-            (None, Some(questions)) if !questions.is_empty() => {
-                Ok((questions.into_iter().map(Arc::from).collect(), true))
-            }
-            (None, _) => Err(ApiError::validation("no question; give question or questions")),
-            (Some(_), Some(_)) => Err(ApiError::validation("both question and questions; give one of them")),
-        }
+        rules::questions(self.question.take(), self.questions.take(), most)
     }
 
     fn texts(&mut self, most: usize) -> Result<Texts, ApiError> {
