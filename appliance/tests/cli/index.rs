@@ -14,6 +14,7 @@ struct Folder {
     directory: tempfile::TempDir,
 }
 
+const HEIGHT: &str = "How high above the rocks is the lighthouse?";
 const BAKERY: &str = "# Bakery\n\nThe bakery opens at nine. Its caf\u{e9} was founded in 1901 by Marta Lindqvist. It is closed on Mondays.\n";
 const PAGE: &str = "<title>Skerry</title>\n<p>Fish &amp; chips.</p>\n<p>The other lighthouse, of <b>Skerry</b>,\nwas built in 1911.";
 
@@ -107,11 +108,11 @@ fn a_folder_is_asked_without_an_index_and_text_shows_the_sentence() {
     let direct = stdout(&direct).replace(&format!("{name}/"), "");
     assert_eq!(serde_json::from_str::<Value>(&direct).unwrap(), folder.ask(QUESTION, &["--top-k", "3"]));
 
-    let text = stdout(&blockspan(&["ask", QUESTION, "--folder", name]).output().unwrap());
+    let text = stdout(&blockspan(&["ask", HEIGHT, "--folder", name]).output().unwrap());
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[0], "1862");
+    assert_eq!(lines[0], "31 metres");
     assert!(lines[1].starts_with(&format!("  {name}/deep/light.txt:3, margin ")), "{text}");
-    assert_eq!(lines[3], format!("  3 | {}", PASSAGE.replace("1862", "[1862]")));
+    assert_eq!(lines[3], format!("  3 | {}", PASSAGE.replace("31 metres", "[31 metres]")));
     let page = stdout(
         &blockspan(&["ask", "When was Skerry's lighthouse built?", "--folder", name]).output().unwrap(),
     );
@@ -284,12 +285,12 @@ fn batch_asks_an_index_what_ask_asks_it() {
         }
     }
     for (name, content) in [
-        ("q.csv", format!("question,context,context_file\n{QUESTION},,\n")),
-        ("q.json", json!({ "data": [{ "paragraphs": [{ "context": "x", "qas": [{ "id": "1", "question": QUESTION, "answers": [] }] }] }] }).to_string()),
+        ("q.csv", format!("question,context,context_file\n{HEIGHT},,\n")),
+        ("q.json", json!({ "data": [{ "paragraphs": [{ "context": "x", "qas": [{ "id": "1", "question": HEIGHT, "answers": [] }] }] }] }).to_string()),
     ] {
         fs::write(folder.at(name), content).unwrap();
         let output = blockspan(&["batch", folder.at(name).to_str().unwrap(), "--index", &index]).output().unwrap();
-        assert!(stdout(&output).contains("\"text\":\"1862\""), "{name}");
+        assert!(stdout(&output).contains("\"text\":\"31 metres\""), "{name}");
     }
     let outside =
         blockspan(&["batch", folder.at("q.csv").to_str().unwrap(), "--passages", "2"]).output().unwrap();
