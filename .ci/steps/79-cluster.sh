@@ -3,14 +3,18 @@
 . .ci/lib.sh
 . .ci/python.sh
 
+# The engines want a Python of this decade; the wheel itself is tested with the others by 79-python. They are fetched while
+# the wheel and the command compile.
+{
+  tools cluster python3 pytest==8.4.2 ray==2.60.0 pyspark==4.3.0 pyarrow==26.0.1 pandas==2.3.3 fsspec==2026.9.0
+  tools haystack-2 python3 pytest==8.4.2 haystack-ai==2.31.0
+  tools haystack-3 python3 pytest==8.4.2 haystack-ai==3.4.1
+} &
+fetching=$!
 build_wheel
 cargo build --quiet --locked --release -p blockspan
 command -v java >/dev/null || install_packages openjdk-17-jre-headless
-
-# The engines want a Python of this decade; the wheel itself is tested with the others by 79-python.
-tools cluster python3 pytest==8.4.2 ray==2.60.0 pyspark==4.3.0 pyarrow==26.0.1 pandas==2.3.3 fsspec==2026.9.0
-tools haystack-2 python3 pytest==8.4.2 haystack-ai==2.31.0
-tools haystack-3 python3 pytest==8.4.2 haystack-ai==3.4.1
+wait "$fetching"
 for name in cluster haystack-2 haystack-3; do install_wheel "$name"; done
 
 scratch=$(mktemp -d /tmp/blockspan.XXXXXX)
