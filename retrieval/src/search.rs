@@ -1,7 +1,7 @@
 //! BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009).
 
 use core::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashSet};
 
 use crate::analysis::{Analyzer, words};
 use crate::index::Index;
@@ -74,13 +74,10 @@ impl Index {
         });
         let analyzer = Analyzer::new();
         let chosen = if telling.is_empty() { all } else { telling };
-        let mut terms = Vec::new();
-        for term in chosen.iter().filter_map(|word| self.find(&analyzer.term(word))) {
-            if !terms.contains(&term) {
-                terms.push(term);
-            }
-        }
-        terms
+        // A set, since a question may be as long as a book.
+        let mut known = HashSet::new();
+        let found = chosen.iter().filter_map(|word| self.find(&analyzer.term(word)));
+        found.filter(|&term| known.insert(term)).collect()
     }
 
     /// Adds what a term is worth to the passages that have it.

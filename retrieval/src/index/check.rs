@@ -117,6 +117,11 @@ fn passages(index: &Index, text: &str, numbers: Range<u32>) -> Result<(), IndexE
             let reason = "not a part of its document's text behind the one before it";
             return refuse(Section::Passages, number.into(), reason);
         }
+        // Letters of an alphabet have something between words, and one of a script without spaces is 3 bytes. So the sum of
+        // the postings' counts, and each of them, is less than 2³¹, which an update relies on.
+        if record.words as usize > range.len().div_ceil(2) {
+            return refuse(Section::Passages, number.into(), "more words than there is room for in its text");
+        }
         end = range.end;
     }
     Ok(())

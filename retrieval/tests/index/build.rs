@@ -1,6 +1,24 @@
 //! What goes in comes out.
 
+use blockspan_retrieval::{Builder, Index, Layout, Source};
+use proptest::prelude::*;
+
 use crate::common::{SOURCES, build, index, source};
+
+proptest! {
+    /// Words close to each other, and what looks like one and is none.
+    #[test]
+    fn whatever_a_text_is_its_index_is_one(text in "[abs7 .\n'\u{2019}\u{301}\u{df}\u{e01}\u{3042}\u{4e00}\u{20000}-]{0,60}", any: String) {
+        let text = text.repeat(9);
+        for layout in [Layout::Prose, Layout::Lines, Layout::Markdown] {
+            let mut builder = Builder::new((0, 0));
+            for (name, text) in [("a", &text), ("b", &any)] {
+                builder.add(&Source { name, text, layout, ..Source::default() }).unwrap();
+            }
+            prop_assert!(Index::new(builder.finish().unwrap()).is_ok());
+        }
+    }
+}
 
 #[test]
 fn documents_come_back_as_they_were_added() {

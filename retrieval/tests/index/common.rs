@@ -59,7 +59,8 @@ pub fn long(file: &[u8], at: usize) -> usize {
 pub fn section(file: &[u8], number: usize) -> core::ops::Range<usize> {
     let entry = HEADER + 32 * (number - 1);
     let start = long(file, entry + 8);
-    start..start + long(file, entry + 16)
+    // Either may be anything in a file that was edited.
+    start..start.saturating_add(long(file, entry + 16))
 }
 
 /// Makes the checksums of a file that was edited fit.

@@ -88,7 +88,7 @@ fn what_does_not_fit_is_named() {
     let file = build(&SOURCES);
     let at = |number: usize, offset: usize| section(&file, number).start + offset;
     let last = |number: usize| section(&file, number).end;
-    let cases: [(usize, &[u8], &str); 23] = [
+    let cases: [(usize, &[u8], &str); 25] = [
         (12, &[95], "header_len is not 96"),
         (28, &[2], "its terms were made in another way"),
         (32, &[7], "section documents, at 0: its length"),
@@ -109,6 +109,9 @@ fn what_does_not_fit_is_named() {
         (at(2, 0), b"z", "section names, at 10: empty, or not behind"),
         (at(3, 12), &[0], "section lines, at 1: line 0"),
         (at(4, 4), &[0xff; 4], "section passages, at 0: not a part"),
+        // Of 41 bytes.
+        (at(4, 8), &[21], "section passages, at 0: its postings have another number of words"),
+        (at(4, 8), &[22], "section passages, at 0: more words than there is room for"),
         (at(5, 3), &[0xff], "section text, at 3: not UTF-8"),
         (at(7, 0), b"zz", "section term_texts, at"),
         (last(8) - 1, &[0xff], "section postings, at"),
