@@ -108,7 +108,7 @@ pub struct Ask {
 #[derive(Args)]
 #[command(after_help = examples::INDEX)]
 pub struct Index {
-    /// The folder; its text, Markdown and HTML are read, and those of the folders in it.
+    /// The folder; its text, Markdown, HTML and, if built in, PDF are read, and those of the folders in it.
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
     /// Write the index here. One that is there already is brought up to date: files that have not changed are not read
@@ -259,8 +259,8 @@ pub struct PassageArgs {
     /// The passage itself; it may begin with a hyphen.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub context: Option<String>,
-    /// A file that holds the passage, in UTF-8; of HTML, the text. - is standard input. Given several times, or for a
-    /// directory with text, Markdown and HTML, the best answers of all files [default: standard input].
+    /// A file that holds the passage, in UTF-8; of HTML and, if built in, PDF, the text. - is standard input. Given several
+    /// times, or for a directory with such files, the best answers of all files [default: standard input].
     #[arg(long, value_name = "FILE")]
     pub context_file: Vec<PathBuf>,
     /// An index that `blockspan index` has written: its passages are searched, and the best ones read.

@@ -35,6 +35,10 @@ use crate::command_line::BAD_INPUT;
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
+    #[cfg(feature = "pdf")]
+    if matches!(args.as_slice(), [_, only] if only == documents::pdf::READ) {
+        return documents::pdf::serve().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    }
     let cli = match command_line::parse(&args) {
         Ok(cli) => cli,
         Err(status) => return status,

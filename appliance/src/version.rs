@@ -9,11 +9,12 @@ use crate::card;
 use crate::model_source::ModelSource;
 
 /// The features of the build, and whether it has them.
-const FEATURES: [(&str, bool); 4] = [
+const FEATURES: [(&str, bool); 5] = [
     ("default-model", cfg!(default_model)),
     ("serve", cfg!(feature = "serve")),
     ("page", cfg!(feature = "page")),
     ("parquet", cfg!(feature = "parquet")),
+    ("pdf", cfg!(feature = "pdf")),
 ];
 
 /// The version, the default model's card, what it was built with, what this machine has. `-V` prints the first line only.

@@ -15,6 +15,7 @@ use crate::output;
 use crate::output::json::DocumentName;
 use crate::output::text::{Entry, Place};
 use crate::passage::Passage;
+use crate::search::Position;
 
 /// What was found.
 pub struct Found {
@@ -127,8 +128,8 @@ impl Found {
         entries.collect()
     }
 
-    /// The file's line of each answer.
-    pub fn lines(&self) -> Vec<u64> {
-        self.entries().iter().map(|entry| entry.document.line_at(entry.answer.start)).collect()
+    /// The file's line or page of each answer.
+    pub fn positions(&self) -> Vec<Position> {
+        self.entries().iter().map(|entry| entry.document.position_at(entry.answer.start)).collect()
     }
 }

@@ -59,7 +59,10 @@ fn one(args: &Ask) -> Result<()> {
     let null_threshold = asking.decoding.options.null_threshold;
     answering::check_numbers(&reply, null_threshold).with_context(|| asking.name.clone())?;
     if args.json {
+        let positions: Vec<_> =
+            reply.answers.iter().map(|answer| document.position_at(answer.start)).collect();
         let object = json::Object::new(None, &args.question, &reply, asking.reader.model());
+        let object = object.with_positions(&positions);
         output::print(&json::line(&object)?)?;
     } else {
         let entry =
@@ -80,7 +83,7 @@ fn many(args: &Ask) -> Result<()> {
     answering::check_ranking(ranking).with_context(|| asking.name.clone())?;
     if args.json {
         let object = json::Object::ranked(None, &args.question, ranking, &found.names, asking.reader.model());
-        output::print(&json::line(&object.with_lines(&found.lines()))?)?;
+        output::print(&json::line(&object.with_positions(&found.positions()))?)?;
     } else {
         asking.show(args, found.entries(), ranking.null_diff)?;
     }

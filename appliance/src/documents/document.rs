@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow};
 
 use super::Kind;
 use crate::encoding::utf8;
+use crate::search::Position;
 
 /// A text to find answers in.
 #[derive(Clone)]
@@ -50,10 +51,18 @@ impl Document {
         }
     }
 
+    /// The line or page of the byte at `at`.
+    pub fn position_at(&self, at: usize) -> Position {
+        let line = self.line_at(at).try_into().unwrap_or(u32::MAX);
+        if matches!(self.lines, Lines::Pages(_)) { Position::Page(line) } else { Position::Line(line) }
+    }
+
     /// `:7` for the line, or `, page 7`.
     pub fn place_at(&self, at: usize) -> String {
-        let line = self.line_at(at);
-        if matches!(self.lines, Lines::Pages(_)) { format!(", page {line}") } else { format!(":{line}") }
+        match self.position_at(at) {
+            Position::Line(line) => format!(":{line}"),
+            Position::Page(page) => format!(", page {page}"),
+        }
     }
 
     /// What came from a file, or from standard input.
@@ -65,7 +74,7 @@ impl Document {
     }
 }
 
-/// The text of a file; of an HTML page, by its name, without tags.
+/// The text of a file; of an HTML page or a PDF, by its name, as people read it.
 pub fn read(path: &Path) -> Result<Document> {
     let bytes = File::open(path).and_then(read_all).map_err(|error| {
         anyhow!("{}: cannot read the passage: {error}; name a file of plain text", path.display())

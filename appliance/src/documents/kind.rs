@@ -2,11 +2,15 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
+#[cfg(not(all(feature = "html", feature = "pdf")))]
+use anyhow::bail;
 
 use super::document::Document;
 #[cfg(feature = "html")]
 use super::html;
+#[cfg(feature = "pdf")]
+use super::pdf;
 use crate::encoding::utf8;
 
 /// What a file holds.
@@ -49,7 +53,7 @@ impl Kind {
         match self {
             Self::Text | Self::Markdown => true,
             Self::Html => cfg!(feature = "html"),
-            Self::Pdf => false,
+            Self::Pdf => cfg!(feature = "pdf"),
         }
     }
 
@@ -67,7 +71,13 @@ impl Kind {
             Self::Html => Ok(html::text(&utf8(bytes)?)),
             #[cfg(not(feature = "html"))]
             Self::Html => bail!("this program reads no HTML; build it with --features html, or give text"),
-            Self::Pdf => bail!("this program reads no PDF; make text of it, for example with pdftotext"),
+            #[cfg(feature = "pdf")]
+            Self::Pdf => pdf::text(&bytes),
+            #[cfg(not(feature = "pdf"))]
+            Self::Pdf => bail!(
+                "this program was built without the feature pdf; build it with --features pdf, or make text of the PDF, for \
+                 example with pdftotext"
+            ),
         }
     }
 }

@@ -5,6 +5,8 @@ mod files;
 #[cfg(feature = "html")]
 mod html;
 mod kind;
+#[cfg(feature = "pdf")]
+pub mod pdf;
 
 pub use document::{Document, Lines, read, read_all};
 pub use files::{Files, is_stdin};

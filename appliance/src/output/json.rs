@@ -46,6 +46,10 @@ struct Item<'a> {
     end_utf16: usize,
     #[serde(flatten)]
     document: Option<InDocument<'a>>,
+    /// Of a file that has pages, from 1, but for answers from an index, which have it above.
+    #[cfg_attr(test, schemars(skip))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<u32>,
 }
 
 /// Where the answer stands, if that may be one of several documents.
@@ -212,11 +216,14 @@ impl Position {
 }
 
 impl Object<'_> {
-    /// Adds to each answer the line of the file in which it begins.
-    pub fn with_lines(mut self, lines: &[u64]) -> Self {
-        for (item, &line) in self.answers.iter_mut().zip(lines) {
+    /// Adds to each answer the line or page of the file in which it begins; where there is only one document, no line, since
+    /// that of its text is easily counted.
+    pub fn with_positions(mut self, positions: &[Position]) -> Self {
+        for (item, position) in self.answers.iter_mut().zip(positions) {
+            let (line, page) = position.split();
+            item.page = page;
             if let Some(document) = &mut item.document {
-                document.line = Some(line);
+                document.line = line.map(u64::from);
             }
         }
         self
@@ -237,6 +244,7 @@ impl<'a> Item<'a> {
             start_utf16: answer.start_utf16,
             end_utf16: answer.end_utf16,
             document,
+            page: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use blockspan_reader::Answer;
 use super::printable;
 use crate::cli::Color;
 use crate::documents::Document;
+use crate::search::Position;
 
 /// Characters of a long line that are shown before and after the answer.
 const AROUND: usize = 60;
@@ -141,6 +142,8 @@ fn details(out: &mut String, entry: &Entry<'_>, marks: Marks) {
     if let Some(Place { name, margin }) = place {
         let at = document.place_at(start);
         put(out, format_args!("  {}{at}, margin {margin:.3}\n", printable(name)));
+    } else if let Position::Page(page) = document.position_at(start) {
+        put(out, format_args!("  page {page}\n"));
     }
     put(out, format_args!("  score {score:.4}, bytes {start}..{end}, characters {start_char}..{end_char}\n"));
     let shown = sentence.clone().unwrap_or(0..document.text.len());

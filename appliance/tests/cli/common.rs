@@ -71,7 +71,7 @@ pub fn ask(question: &str, passage: &str, more: &[&str]) -> Value {
 }
 
 /// With one of these a message tells what to do.
-const REMEDIES: [&str; 22] = [
+const REMEDIES: [&str; 24] = [
     "ask ",
     "build ",
     "convert ",
@@ -85,7 +85,9 @@ const REMEDIES: [&str; 22] = [
     "name ",
     "pack ",
     "pipe ",
+    "print ",
     "raise ",
+    "recognize ",
     "remove ",
     "save ",
     "send ",

@@ -152,8 +152,8 @@ fn the_long_version_shows_the_default_models_card_the_features_and_the_instructi
     let has = |feature: &str| features.split(' ').any(|name| name == feature);
     assert_eq!((has("default-model"), has("serve")), (true, cfg!(feature = "serve")), "{features}");
     assert_eq!(
-        (has("page"), has("parquet")),
-        (cfg!(feature = "page"), cfg!(feature = "parquet")),
+        (has("page"), has("parquet"), has("pdf")),
+        (cfg!(feature = "page"), cfg!(feature = "parquet"), cfg!(feature = "pdf")),
         "{features}"
     );
     let names: Vec<&str> = available().map(Isa::name).collect();

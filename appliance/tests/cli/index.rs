@@ -251,6 +251,20 @@ fn what_cannot_be_read_is_listed_and_passed_over() {
     assert_eq!(folder.index().0, Some(0), "other kinds are no failure");
 }
 
+#[cfg(not(feature = "pdf"))]
+#[test]
+fn a_pdf_without_the_feature_is_listed_with_the_remedy() {
+    let folder = Folder::new();
+    folder.write("manual.pdf", b"%PDF-1.7");
+    let (status, said) = folder.index();
+    assert_eq!(status, Some(3), "{said}");
+    let built = "manual.pdf: this program was built without the feature pdf; build it with --features pdf, or make text";
+    assert!(said.contains(built), "{said}");
+    let file = folder.at("notes/manual.pdf");
+    let asked = blockspan(&["ask", QUESTION, "--context-file", file.to_str().unwrap()]).output().unwrap();
+    assert_refused(&asked, &["manual.pdf: this program was built without the feature pdf"]);
+}
+
 #[test]
 fn batch_asks_an_index_what_ask_asks_it() {
     let folder = Folder::new();

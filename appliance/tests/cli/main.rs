@@ -18,6 +18,10 @@ mod index;
 mod inspect;
 mod manual;
 mod packed;
+#[cfg(feature = "pdf")]
+mod pdf;
+#[cfg(feature = "pdf")]
+mod pdf_writer;
 mod refusals;
 mod selftest;
 #[cfg(target_os = "linux")]
