@@ -9,8 +9,13 @@ cd "$(dirname "$0")/.."
 target=${1:-}
 output=${CARGO_TARGET_DIR:-target}
 
+# Relative relocations in a bitmap, for the C library of Debian 12 and later: 0.3 MB of 4.0. Other linkers than x86-64's of that
+# Debian may not know them.
+packed=(-C link-arg=-Wl,-z,pack-relative-relocs)
+[ -z "$target" ] || packed=()
+
 # Completions and pages are the same for every target; they come from a command that runs here.
-cargo build --locked --release --quiet -p blockspan
+cargo rustc --locked --release --quiet -p blockspan --bin blockspan -- "${packed[@]}"
 shipped=$output/${target:+$target/}release/package
 rm -rf "$shipped"
 mkdir -p "$shipped"
