@@ -22,7 +22,9 @@ fn words_are_found_in_other_forms_and_titles_count() {
     // The name, the title, a heading.
     assert_eq!(found(&index, "the manual"), ["manual.pdf", "manual.pdf"][..1]);
     assert_eq!(found(&index, "bakeries"), ["a/page.html"]);
-    assert_eq!(found(&index, "What does the crane lift?")[0], "b.md");
+    assert_eq!(found(&index, "What of the crane is lifted?")[0], "b.md");
+    // Side by side in the question and in the manual.
+    assert_eq!(found(&index, "What does the crane lift?")[0], "manual.pdf");
     assert!(found(&index, "elephants").is_empty() && found(&index, "").is_empty());
 }
 
@@ -70,4 +72,24 @@ fn equal_passages_come_in_their_order() {
     }
     let index = Index::new(builder.finish().unwrap()).unwrap();
     assert_eq!(found(&index, "crane"), &names[..20]);
+}
+
+#[test]
+fn words_side_by_side_as_in_the_question_count_more() {
+    let index = index(&[
+        source("1", "The red crane of the harbor lifts a blue boat, says the guide."),
+        source("2", "The blue crane of the harbor lifts a red boat, says the guide."),
+    ]);
+    let without = SearchOptions { pair_weight: 0.0, ..SearchOptions::default() };
+    let plain = index.search("Which blue crane lifts?", &without);
+    assert_eq!(plain[0].score, plain[1].score);
+    let hits = index.search("Which blue crane lifts?", &SearchOptions::default());
+    assert_eq!(hits.iter().map(|hit| hit.passage).collect::<Vec<_>>(), [1, 0]);
+    // Both words are in both passages, so the pair is worth half of ln(1 + 0.5 / 2.5).
+    assert!((hits[0].score - hits[1].score - 0.5 * 1.2f32.ln()).abs() < 1e-6, "{hits:?}");
+    // "crane of", in the question and in both, is no pair: the second word says nothing.
+    assert_eq!(
+        index.search("the crane of", &SearchOptions::default()),
+        index.search("the crane of", &without)
+    );
 }
