@@ -5,7 +5,7 @@
         [--questions N] [--no-titles] [--articles] [--threads 1,2] [--json FILE]
     python3 benchmarks/search.py --train squad-train.json --dev squad-dev.json --fit 3000
 
-The corpus is every paragraph of both files, each a text file in a folder named after its article (--no-titles: after a
+The corpus is every paragraph of both files, each text once, as a text file in a folder named after its article (--no-titles: after a
 number; --articles: an article a Markdown file in place of a paragraph a text file). For the questions of --dev: recall of
 the right paragraph among the first 1, 5 and 20 passages; exact match and F1 with 1, 5 and 20 passages read, beside those
 with the given paragraph; time and size of the index; milliseconds a question with a server of 1 and 2 threads, asked one
@@ -62,7 +62,7 @@ class Question:
 
 def write_corpus(folder: Path, files: list[Path], args) -> list[list[Question]]:
     """Writes the paragraphs; returns the questions of each file."""
-    questions, number = [], 0
+    questions, number, documents = [], 0, {}
     for file in files:
         questions.append([])
         for article in json.loads(file.read_text())["data"]:
@@ -73,8 +73,10 @@ def write_corpus(folder: Path, files: list[Path], args) -> list[list[Question]]:
                 heading = title.replace("_", " ")
                 (folder / f"{title}.md").write_text(f"# {heading}\n\n" + "\n\n".join(paragraphs) + "\n")
             for at, paragraph in enumerate(article["paragraphs"]):
-                document = f"{title}.md" if args.articles else f"{title}/{at:04}.txt"
-                if not args.articles:
+                if args.articles:
+                    document = f"{title}.md"
+                else:
+                    document = documents.setdefault(paragraph["context"], f"{title}/{at:04}.txt")
                     (folder / title).mkdir(exist_ok=True)
                     (folder / document).write_text(paragraph["context"])
                 questions[-1] += [Question(qa, document, paragraph["context"]) for qa in paragraph["qas"]]

@@ -10,8 +10,9 @@ use crate::stop_words::is_stop_word;
 /// So many times the passages that are asked for are looked through for copies of each other.
 const COPIES: usize = 8;
 
-/// So many of the best passages are read for neighboring words.
-const READ: usize = 40;
+/// So many times the passages that are asked for are read for neighboring words, and at least [`READ_LEAST`].
+const READ: usize = 2;
+const READ_LEAST: usize = 10;
 
 /// Pairs of neighboring words that are looked for, at most: no question of a person has so many.
 const PAIRS: usize = 32;
@@ -28,7 +29,7 @@ pub struct SearchOptions {
     /// As how many times in the text a word in the title counts.
     pub title_weight: f32,
     /// What it is worth that two words stand side by side in a passage as in the question, in parts of the rarity of the
-    /// more frequent one. Counts for the 40 passages that are best without it.
+    /// more frequent one. Counts for the passages that are best without it: twice as many as are asked for, at least 10.
     pub pair_weight: f32,
 }
 
@@ -71,7 +72,7 @@ impl Index {
         }
         let mut found = found.into_sorted_vec();
         if options.pair_weight > 0.0 && !terms.pairs.is_empty() {
-            let read = found.len().min(READ);
+            let read = options.passages.saturating_mul(READ).max(READ_LEAST).min(found.len());
             for passage in found.iter_mut().take(read) {
                 passage.score += options.pair_weight * self.pairs(&terms.pairs, passage.passage);
             }
