@@ -11,7 +11,7 @@ output=${CARGO_TARGET_DIR:-target}
 
 # Relative relocations in a bitmap, for the C library of Debian 12 and later: 0.3 MB of 4.0. Other linkers than x86-64's of that
 # Debian may not know them.
-packed=(-C link-arg=-Wl,-z,pack-relative-relocs)
+packed=(-C "link-arg=-Wl,-z,pack-relative-relocs")
 [ -z "$target" ] || packed=()
 
 # Completions and pages are the same for every target; they come from a command that runs here.
