@@ -25,7 +25,8 @@ install_mpi() {
   local missing=()
   command -v mpirun >/dev/null || missing+=(openmpi-bin)
   command -v mpicc >/dev/null || missing+=(libopenmpi-dev)
-  ls /usr/lib/*/libclang-*.so* /usr/lib/llvm-*/lib/libclang*.so* >/dev/null 2>&1 || missing+=(libclang1-14)
+  # By its number, since libclang-cpp, which others bring along, is another library.
+  compgen -G '/usr/lib/*/libclang-[0-9]*.so*' >/dev/null || missing+=(libclang1-14)
   [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
   BINDGEN_EXTRA_CLANG_ARGS="-I$(gcc -print-file-name=include)"
   export BINDGEN_EXTRA_CLANG_ARGS

@@ -9,9 +9,10 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 mkdir "$scratch/bin" "$scratch/work"
 
-# The trainer with MPI, which the tiny model does not need optimized. (The cuda step runs clippy over this feature too.)
+# The trainer with MPI, which the tiny model does not need optimized. (The cuda step runs clippy over this feature too.) Of the
+# whole workspace, as in other steps, so that candle has the same features and is there already.
 quick=(--config 'profile.release.package.blockspan-trainer.opt-level=1')
-cargo "${quick[@]}" build --locked --release --quiet -p blockspan-trainer --features mpi
+cargo "${quick[@]}" build --locked --release --quiet --workspace --bin blockspan-trainer --features blockspan-trainer/mpi
 cp "$CARGO_TARGET_DIR/release/blockspan-trainer" "$scratch/bin"
 cp -r fixtures/tiny/output-block "$scratch/work/base"
 cp fixtures/questions.json "$scratch/work/train.json"
