@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import islice
 from types import GeneratorType
 
-from ._native import Model
+from ._native import InputError, Model
 
 # Those of `_sanitize_parameters`, and their defaults where they have one of their own.
 _PARAMETERS = {
@@ -93,8 +93,11 @@ class QuestionAnsweringPipeline:
         stride = parameters["doc_stride"]
         if stride is not None and stride > length:
             raise ValueError(f"`doc_stride` ({stride}) is larger than `max_seq_len` ({length})")
-        if self.model.max_seq_len < length <= self.model.max_positions:
-            self.model = self.model._with_windows(self.model.max_positions)
+        most = self.model.max_positions
+        if length > most:
+            raise InputError(f"max_seq_len: windows of {length} tokens do not work here; use 8 to {most}")
+        if length > self.model.max_seq_len:
+            self.model = self.model._with_windows(most)
         return self.model, {**parameters, "max_seq_len": length}
 
     def _stream(self, model, examples, parameters):
