@@ -195,6 +195,22 @@ def test_a_stream_that_fails(model, pairs):
         model.answer_batch(reader)
 
 
+def test_a_stream_is_let_go_of_as_it_is_read(model, pairs):
+    size, whole = 4 << 20, batch(pairs[:1])
+    held = []
+
+    def batches():
+        for _ in range(30):
+            yield whole.append_column("other", pa.array([b"x" * size], pa.binary()))
+            held.append(pa.total_allocated_bytes())
+
+    before = pa.total_allocated_bytes()
+    schema = whole.schema.append(pa.field("other", pa.binary()))
+    assert len(model.answer_batch(pa.RecordBatchReader.from_batches(schema, batches()))) == 30
+    # That at hand, the next one, and what its making takes.
+    assert len(held) == 30 and max(held) - before < 6 * size
+
+
 def test_an_export_that_was_taken_is_refused(model, pairs):
     class Once:
         capsules = batch(pairs).__arrow_c_array__()

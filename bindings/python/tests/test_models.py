@@ -3,6 +3,7 @@
 import os
 import pickle
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -47,6 +48,17 @@ def test_a_replaced_file_is_another_model(tmp_path, fixtures):
     shutil.copy(fixtures / "default.bspan", tmp_path / "new")
     os.replace(tmp_path / "new", path)
     assert blockspan.Model(path).answer("When was it built?", CONTEXT)[0].text == "1862"
+
+
+def test_the_import_is_a_light_one():
+    folder = str(Path(blockspan.__file__).parents[1])
+    program = f"import sys; sys.path.append({folder!r}); import blockspan; print(*sys.modules)"
+    # Without `site`, which loads modules for others.
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    # Some take longer than all of the package; types are in the stub, and other packages wait until they are asked for.
+    heavy = {"dataclasses", "inspect", "re", "typing", "numpy", "pyarrow", "ray", "pyspark", "haystack"}
+    assert "blockspan" in loaded and heavy & set(loaded) == set()
 
 
 def test_attributes(model):
