@@ -18,6 +18,7 @@ trap 'dpkg --purge blockspan >/dev/null 2>&1 || true; rm -rf "$scratch"' EXIT
 
 package=$(packaging/deb.sh)
 [ "$(dpkg-deb --field "$package" Architecture)" = amd64 ] || fail "$package is not for amd64"
+dpkg-deb --field "$package" Depends | grep -qF "libc6 (>= 2.36)" || fail "$package does not say that it needs glibc 2.36"
 dpkg --install "$package" >/dev/null
 for file in $files; do [ -s "/$file" ] || fail "$package: $file is missing"; done
 answered "$(blockspan ask --context "$context" "$question")"
