@@ -26,7 +26,7 @@ export async function controlled() {
 
 /** What lies at `model.json`: the model's address, hash and length. Without it the model is not kept. */
 async function about() {
-  const response = await fetch("model.json", { cache: "no-cache" }).catch(() => undefined);
+  const response = await fetch("model.json", { cache: "no-store" }).catch(() => undefined);
   if (!response?.ok) return { url: "model.bspan" };
   return response.json().catch(() => ({ url: "model.bspan" }));
 }

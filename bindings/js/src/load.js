@@ -54,7 +54,8 @@ export function loader(platform) {
         await store.forget();
       }
     }
-    const opened = await open(source, platform, signal);
+    // What is kept by its hash need not be in the HTTP cache as well, from which a file that was broken might come again.
+    const opened = await open(source, platform, signal, store && "no-store");
     const engine = await model(opened, false);
     const info = ready(engine, opened.name);
     if (sha256) await check(engine.model, sha256, opened.name);

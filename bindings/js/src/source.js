@@ -6,7 +6,7 @@ import { BlockspanError, reasonOf } from "./error.js";
 const MAGIC = [0x89, 0x42, 0x53, 0x50, 0x41, 0x4e, 0x0d, 0x0a];
 
 /** A source of any kind that `load` takes. */
-export async function open(source, platform, signal) {
+export async function open(source, platform, signal, cache) {
   if (ArrayBuffer.isView(source)) {
     return ofBytes(new Uint8Array(source.buffer, source.byteOffset, source.byteLength));
   }
@@ -17,7 +17,7 @@ export async function open(source, platform, signal) {
     return { name: source.name || "the model", length: source.size, chunks: read(source.stream()) };
   }
   if (globalThis.Response && source instanceof Response) return ofResponse(source.url || "the model", source);
-  if (typeof source === "string" || source instanceof URL) return platform.open(source, signal);
+  if (typeof source === "string" || source instanceof URL) return platform.open(source, signal, cache);
   throw new BlockspanError("option", "load takes a URL, a Response, a Blob or the model's bytes");
 }
 
@@ -25,11 +25,11 @@ function ofBytes(bytes) {
   return { name: "the model", length: bytes.length, chunks: [bytes] };
 }
 
-/** A model that is fetched. */
-export async function fetchModel(url, signal) {
+/** A model that is fetched; `cache` as for `fetch`. */
+export async function fetchModel(url, signal, cache) {
   let response;
   try {
-    response = await fetch(url, { signal });
+    response = await fetch(url, { signal, cache });
   } catch (cause) {
     signal?.throwIfAborted();
     throw new BlockspanError("source", `${url}: cannot be fetched: ${reasonOf(cause)}`, { cause });

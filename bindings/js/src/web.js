@@ -10,14 +10,14 @@ const base = () => globalThis.document?.baseURI ?? globalThis.location?.href;
 export const web = {
   base,
 
-  async open(source, signal) {
+  async open(source, signal, cache) {
     let url;
     try {
       url = new URL(source, base());
     } catch {
       throw new BlockspanError("option", `${source} is no URL`);
     }
-    return fetchModel(url.href, signal);
+    return fetchModel(url.href, signal, cache);
   },
 
   async module() {
